@@ -206,3 +206,17 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ReferenceRevision(models.Model):
+    """The token of a set of reference data; ``gridgov.common.reference.touch`` is its only writer."""
+
+    name = models.CharField(max_length=64, unique=True)
+    token = models.CharField(max_length=32)
+
+    class Meta:
+        verbose_name = _("参考数据修订")
+        verbose_name_plural = _("参考数据修订")
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.token[:8]}"
