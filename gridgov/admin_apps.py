@@ -1,0 +1,20 @@
+"""Django's admin, without what needs a GDAL library."""
+
+from importlib import import_module
+
+from django.apps import apps
+from django.contrib.admin.apps import SimpleAdminConfig
+from django.utils.module_loading import module_has_submodule
+
+# leaflet.admin imports GeoDjango, which fails without system GDAL; areas are edited with a widget of our own.
+_LEFT_OUT = {"leaflet"}
+
+
+class AdminConfig(SimpleAdminConfig):
+    """Registers every app's ``admin`` module but those left out."""
+
+    def ready(self) -> None:
+        super().ready()
+        for config in apps.get_app_configs():
+            if config.name not in _LEFT_OUT and module_has_submodule(config.module, "admin"):
+                import_module(f"{config.name}.admin")

@@ -1,0 +1,64 @@
+"""System checks of the deployment, ``gridgov.E001`` and on. What an app must hold is checked by that app."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+TAG = "gridgov"
+
+
+@register(TAG)
+def check_secrets(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A server deployment brings its own secrets; only the embedded default may make them up."""
+    found: list[CheckMessage] = []
+    if not settings.SECRET_KEY:
+        found.append(
+            Error(
+                "SECRET_KEY is not set.",
+                hint="Set SECRET_KEY to at least 50 random characters, the same in web, worker and beat.",
+                id="gridgov.E001",
+            )
+        )
+    if not settings.JOURNAL_KEY:
+        found.append(
+            Error(
+                "JOURNAL_KEY is not set: the journal could not be chained or verified.",
+                hint="Set JOURNAL_KEY to at least 32 random characters and keep a copy apart from the data.",
+                id="gridgov.E002",
+            )
+        )
+    elif len(settings.JOURNAL_KEY) < 32:
+        found.append(
+            Error(
+                "JOURNAL_KEY is shorter than 32 characters.",
+                hint="A short key can be guessed, and with it the journal could be forged unseen.",
+                id="gridgov.E003",
+            )
+        )
+    elif settings.JOURNAL_KEY == settings.SECRET_KEY:
+        found.append(
+            Error(
+                "JOURNAL_KEY equals SECRET_KEY.",
+                hint="SECRET_KEY is replaced now and then; the journal's key must stay. Use two secrets.",
+                id="gridgov.E004",
+            )
+        )
+    return found
+
+
+@register(TAG)
+def check_deployment(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """PostgreSQL means several processes: they need a broker they share, and no debug pages."""
+    found: list[CheckMessage] = []
+    if settings.EMBEDDED:
+        return found
+    if not settings.REDIS_URL and not getattr(settings, "TESTING", False):
+        found.append(
+            Error(
+                "DATABASE_URL names PostgreSQL but REDIS_URL is not set.",
+                hint="Set REDIS_URL (redis://host:6379/0): web, worker and beat meet there.",
+                id="gridgov.E005",
+            )
+        )
+    return found
