@@ -1,0 +1,28 @@
+"""The tables of a case: catalogue, case, clocks, journal, attachments."""
+
+from .attachment import Attachment
+from .catalogue import Category, FilingStandard, Ladder, LadderStep, Limit
+from .clock import Clock, ClockMilestone, ClockSegment, FiredStep
+from .incident import DuplicateCandidate, IdempotencyKey, Incident, NamedAccess, NumberBlock, Reporter
+from .journal import Checkpoint, JournalEntry
+
+__all__ = [
+    "Attachment",
+    "Category",
+    "Checkpoint",
+    "Clock",
+    "ClockMilestone",
+    "ClockSegment",
+    "DuplicateCandidate",
+    "FilingStandard",
+    "FiredStep",
+    "IdempotencyKey",
+    "Incident",
+    "JournalEntry",
+    "Ladder",
+    "LadderStep",
+    "Limit",
+    "NamedAccess",
+    "NumberBlock",
+    "Reporter",
+]
