@@ -13,6 +13,10 @@ from incidents.workflow import ENDED, RESULTS, WITH_LIVE_TICKET, Status
 from .catalogue import Category, FilingStandard
 
 
+ENDED_VALUES = sorted(status.value for status in ENDED)
+WITH_TICKET_VALUES = sorted(status.value for status in WITH_LIVE_TICKET)
+
+
 def _token() -> str:
     return secrets.token_urlsafe(18)
 
@@ -152,14 +156,14 @@ class Incident(models.Model):
         constraints = [
             # a case has a time of ending exactly when its status is an ended one
             models.CheckConstraint(
-                condition=Q(status__in=sorted(ENDED), ended_at__isnull=False)
-                | (~Q(status__in=sorted(ENDED)) & Q(ended_at__isnull=True)),
+                condition=Q(status__in=ENDED_VALUES, ended_at__isnull=False)
+                | (~Q(status__in=ENDED_VALUES) & Q(ended_at__isnull=True)),
                 name="incident_ended_at_iff_ended",
             ),
             # a case that is with a handler has one live lead ticket; any other has none
             models.CheckConstraint(
-                condition=Q(status__in=sorted(WITH_LIVE_TICKET), lead_assignment__isnull=False)
-                | (~Q(status__in=sorted(WITH_LIVE_TICKET)) & Q(lead_assignment__isnull=True)),
+                condition=Q(status__in=WITH_TICKET_VALUES, lead_assignment__isnull=False)
+                | (~Q(status__in=WITH_TICKET_VALUES) & Q(lead_assignment__isnull=True)),
                 name="incident_live_lead_iff_with_handler",
             ),
             # a merged case has the case it went into and knows where it came from; no other has a parent
