@@ -4,4 +4,4 @@ from django.utils.translation import gettext_lazy as _
 
 class GridsConfig(AppConfig):
     name = "grids"
-    verbose_name = _("网格与地物")
+    verbose_name = _("区域与网格")
