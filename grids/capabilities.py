@@ -42,7 +42,6 @@ class Capability(StrEnum):
     SUPERVISE = "supervise", _("督办")
     AMEND = "amend", _("更正")
     NOTE = "note", _("批注")
-    NOTE = "note", _("备注")
     TRANSFER = "transfer", _("上报交办")
     MERGE = "merge", _("并案")
     VOID_REQUEST = "void_request", _("申请作废")
@@ -55,6 +54,7 @@ class Capability(StrEnum):
 
     MANAGE_RULES = "manage_rules", _("规则管理")
     MANAGE_PEOPLE = "manage_people", _("人员管理")
+    MANAGE_SECURITY = "manage_security", _("安全管理")
     READ_AUDIT = "read_audit", _("查看审计")
     OPERATE_LOOP = "operate_loop", _("流程运维")
 

@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
                 'verbose_name': '区域',
                 'verbose_name_plural': '区域',
                 'ordering': ['level', 'code'],
-                'permissions': [('view_incident', '查看案件'), ('confidential', '可列为涉密案件知情人'), ('reveal_phone', '查看完整电话'), ('report_incident', '上报案件'), ('accept', '受理'), ('file', '立案'), ('dispatch', '派遣'), ('impose', '裁定'), ('handle', '处置'), ('lead_department', '部门负责'), ('assign_check', '安排核实'), ('reassign_verification', '改派核查'), ('verify', '核查'), ('close', '结案'), ('force_close', '强制结案'), ('evaluate', '回访评价'), ('supervise', '督办'), ('amend', '更正'), ('note', '备注'), ('transfer', '上报交办'), ('merge', '并案'), ('void_request', '申请作废'), ('decide_first', '初次审批'), ('decide_second', '再次审批'), ('decide_leader', '领导审批'), ('patrol', '巡查'), ('lead_grid', '网格长'), ('manage_rules', '规则管理'), ('manage_people', '人员管理'), ('read_audit', '查看审计'), ('operate_loop', '流程运维')],
+                'permissions': [('view_incident', '查看案件'), ('confidential', '可列为涉密案件知情人'), ('reveal_phone', '查看完整电话'), ('report_incident', '上报案件'), ('accept', '受理'), ('file', '立案'), ('dispatch', '派遣'), ('impose', '裁定'), ('handle', '处置'), ('lead_department', '部门负责'), ('assign_check', '安排核实'), ('reassign_verification', '改派核查'), ('verify', '核查'), ('close', '结案'), ('force_close', '强制结案'), ('evaluate', '回访评价'), ('supervise', '督办'), ('amend', '更正'), ('note', '批注'), ('transfer', '上报交办'), ('merge', '并案'), ('void_request', '申请作废'), ('decide_first', '初次审批'), ('decide_second', '再次审批'), ('decide_leader', '领导审批'), ('patrol', '巡查'), ('lead_grid', '网格长'), ('manage_rules', '规则管理'), ('manage_people', '人员管理'), ('manage_security', '安全管理'), ('read_audit', '查看审计'), ('operate_loop', '流程运维')],
             },
         ),
         migrations.CreateModel(

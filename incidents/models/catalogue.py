@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from gridgov.common.business_time import Unit
-from grids.models import Area
+from grids.models import Level
 
 
 class Certainty(models.TextChoices):
@@ -58,7 +58,7 @@ class Category(models.Model):
     is_confidential = models.BooleanField(_("保密"), default=False)
     is_urgent = models.BooleanField(_("紧急"), default=False)
     holder_level = models.PositiveSmallIntegerField(
-        _("首办层级"), choices=Area.Level, default=Area.Level.DISTRICT
+        _("首办层级"), choices=Level, default=Level.DISTRICT
     )
     duplicate_radius_m = models.PositiveIntegerField(_("疑似重复距离（米）"), default=50)
     duplicate_hours = models.PositiveIntegerField(_("疑似重复时间（小时）"), default=24)
