@@ -1,0 +1,381 @@
+"""A limit's reckoning day by day, as a list for pages and as a sentence for people."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from gridgov.common.business_time import civil
+from gridgov.common.business_time.calendars import DayKind, WorkCalendar, from_micros, to_micros
+from gridgov.common.business_time.limits import Segments, checked_spans, due_over, elapsed_over, pauses_of
+from gridgov.common.business_time.units import Allowance, Unit
+
+Spans = tuple[tuple[int, int], ...]
+SECOND = 1_000_000
+SUNDAY = 6
+
+
+@dataclass(frozen=True, slots=True)
+class DayUse:
+    """What one civil day (of the calendar's zone) contributes to a limit, up to due.
+
+    ``used`` is the time of the unit that ran; of civil units one day or nothing. ``intervals`` is when it ran (UTC).
+    ``paused`` says that a pause touches the day; ``covered`` that its statutory holidays are known.
+    """
+
+    on: date
+    kind: DayKind
+    name: str
+    used: timedelta
+    intervals: tuple[tuple[datetime, datetime], ...]
+    is_whole: bool
+    paused: bool
+    covered: bool
+
+    @property
+    def minutes(self) -> float:
+        """Used minutes; a counted day of a civil unit is 1440."""
+        return self.used / timedelta(minutes=1)
+
+
+def explain_days(segments: Segments, allowance: Allowance, calendar: WorkCalendar) -> list[DayUse]:
+    """Each civil day from the start to due, or to the last known instant if a pause without end comes before due."""
+    return list(_days(segments, allowance, calendar))
+
+
+def _days(segments: Segments, allowance: Allowance, calendar: WorkCalendar) -> Iterator[DayUse]:
+    spans = checked_spans(segments)
+    due = due_over(segments, allowance, calendar)
+    last_known = spans[-1][1]
+    if due is not None:
+        end = to_micros(due)
+    elif last_known is not None:
+        end = last_known
+    else:  # pragma: no cover - an open segment is always due
+        raise AssertionError
+    pauses = pauses_of(spans)
+    first, last = calendar.date_of(from_micros(spans[0][0])), calendar.date_of(from_micros(end))
+    unit = allowance.unit
+    counted = _counted(first, allowance, calendar, pauses, last) if unit.is_civil else set()
+    day = first
+    while day <= last:
+        begin, close = calendar.midnight(day), calendar.midnight(day + civil.ONE_DAY)
+        if unit.is_civil:
+            # a counted day passes whole; the day of start does not count at all
+            windows = civil.windows(day, unit, calendar) if day in counted else ()
+            used, is_whole = (civil.DAY if windows else 0), bool(windows)
+            running: Spans = windows
+        else:
+            windows = calendar.instants_of(day) if unit.is_working else ((begin, close),)
+            running = _within(windows, [(a, end if b is None else min(b, end)) for a, b in spans])
+            used = sum(b - a for a, b in running)
+            is_whole = bool(windows) and used == sum(b - a for a, b in windows)
+        yield DayUse(
+            on=day,
+            kind=calendar.kind_of(day),
+            name=calendar.name_of(day),
+            used=timedelta(microseconds=used),
+            intervals=tuple((from_micros(a), from_micros(b)) for a, b in running),
+            is_whole=is_whole,
+            paused=any(p < min(close, end) and begin < q for p, q in pauses),
+            covered=calendar.covers(day),
+        )
+        day += civil.ONE_DAY
+
+
+def _counted(
+    first: date, allowance: Allowance, calendar: WorkCalendar, pauses: Spans, last: date
+) -> set[date]:
+    """The counted days of a civil limit, without those to which its last day only moves on."""
+    found = civil.due_day(first, allowance, calendar, pauses) if allowance.count else None
+    if found is not None:
+        last = found[0]
+    elif allowance.is_zero:
+        return set()
+    days: set[date] = set()
+    for day, _windows in civil.counted_days(first, allowance.unit, calendar, pauses):
+        if day > last:
+            break
+        days.add(day)
+    return days
+
+
+def _within(windows: Spans, spans: Sequence[tuple[int, int]]) -> Spans:
+    parts = ((max(a, p), min(b, q)) for a, b in windows for p, q in spans)
+    return tuple((a, b) for a, b in parts if a < b)
+
+
+def explain(
+    segments: Segments,
+    allowance: Allowance,
+    calendar: WorkCalendar,
+    *,
+    tz: ZoneInfo | None = None,
+    extensions: Sequence[Allowance] = (),
+    at: datetime | None = None,
+) -> str:
+    """One Chinese sentence that says how the due time follows from the start: for people who doubt it.
+
+    ``allowance`` is all that is granted; ``extensions`` says which parts of it came later. With ``at`` (the present, or
+    when the clock stopped) the sentence adds by how much it is overdue then. Instants are shown in ``tz`` (default:
+    the calendar's), to the second, and years where they are not all the same.
+    """
+    return _Sentence(segments, allowance, calendar, tz or calendar.tz, extensions, at).text()
+
+
+class _Sentence:
+    def __init__(
+        self,
+        segments: Segments,
+        allowance: Allowance,
+        calendar: WorkCalendar,
+        tz: ZoneInfo,
+        extensions: Sequence[Allowance],
+        at: datetime | None,
+    ) -> None:
+        self.segments = segments
+        self.allowance = allowance
+        self.unit = allowance.unit
+        self.calendar = calendar
+        self.tz = tz
+        self.extensions = extensions
+        self.at = at
+        self.start = segments[0][0].astimezone(tz)
+        self.due = due_over(segments, allowance, calendar)
+        spans = checked_spans(segments)
+        horizon = to_micros(self.due) if self.due is not None else civil.FOREVER
+        self.pauses = [pause for pause in pauses_of(spans) if pause[0] < horizon]
+        self.first = calendar.date_of(segments[0][0])
+        self.days = explain_days(segments, allowance, calendar)
+        years = {self.start.year, *(self._year(i) for i in (self.due, at) if i is not None)}
+        years |= {self._year(from_micros(i)) for pause in self.pauses for i in pause if i != civil.FOREVER}
+        # With all in one year it goes without saying; else it is said at the first date and where it changes.
+        self.year: int | None = None if len(years) > 1 else self.start.year
+
+    def text(self) -> str:
+        head = f"{self._instant(self.start)}起算，限{self._limit()}"
+        clauses = [*self._reckoning(), *self._end()]
+        return f"{head}；{'，'.join(clauses)}{self._citation()}。"
+
+    # -- the parts
+
+    def _limit(self) -> str:
+        nominal = self.calendar.nominal_day_minutes
+        words = self.allowance.describe(nominal)
+        notes = []
+        if self.unit is Unit.WORK_DAYS:
+            notes.append(f"合{_duration(self.allowance.span)}")
+        if self.extensions:
+            original = self.allowance
+            for more in self.extensions:
+                original = Allowance(
+                    self.unit, minutes=original.minutes - more.minutes, count=original.count - more.count
+                )
+            notes.append(f"原限{original.describe(nominal)}")
+            notes += [f"延期{more.describe(nominal)}" for more in self.extensions]
+        return f"{words}（{'，'.join(notes)}）" if notes else words
+
+    def _reckoning(self) -> Iterator[str]:
+        if self.unit.is_continuous:
+            yield "昼夜连续计时"
+            yield from (self._pause(pause) for pause in self.pauses if pause[1] != civil.FOREVER)
+        elif self.unit is Unit.CIVIL_WORK_DAYS:
+            yield "当日不计"
+            yield from self._run_days(self.days[1:])
+        elif self.unit.is_civil:
+            yield "当日不计"
+            yield from self._civil_days()
+        else:
+            yield from self._run_days(self.days)
+
+    def _run_days(self, days: Sequence[DayUse]) -> Iterator[str]:
+        """Days in order, like ones together, each pause after the day on which it begins."""
+        pauses = list(self.pauses)
+        if self.unit.is_civil:  # one that begins on the day of start
+            yield from self._pauses_until(self.first, pauses)
+        for key, group in groupby(days, key=self._likeness):
+            run = list(group)
+            yield from self._run(key, run)
+            yield from self._pauses_until(run[-1].on, pauses)
+
+    def _likeness(self, day: DayUse) -> tuple[object, ...]:
+        begins = any(self.calendar.date_of(from_micros(pause[0])) == day.on for pause in self.pauses)
+        if not day.kind.works:
+            looks = "inside" if self._is_inside_pause(day.on) else "rest"
+            return (looks, day.kind, day.on if begins else None)
+        if self.unit.is_civil:
+            return ("counted" if day.used else "inside", day.kind, day.on if begins else None)
+        if not day.used:
+            return ("none", day.on)
+        if day.is_whole and day.on != self.first:
+            return ("whole", day.kind, day.used, day.on if begins else None)
+        return ("part", day.on)
+
+    def _run(self, key: tuple[object, ...], run: list[DayUse]) -> Iterator[str]:
+        first, last = run[0], run[-1]
+        looks = key[0]
+        if looks == "rest":
+            yield f"{self._range(first.on, last.on)}{_rest(run)}"
+        elif looks == "counted":
+            yield f"{self._range(first.on, last.on)}{_made_up(first)}计{len(run)}日"
+        elif looks == "none":
+            if first.on == self.first and not first.paused and self.allowance.minutes:
+                yield "当日已下班不计"
+        elif looks == "whole":
+            each = "每日" if len(run) > 1 else ""
+            yield f"{self._range(first.on, last.on)}{_made_up(first)}{each}计{_duration(first.used)}"
+        elif looks == "part":
+            date_words = "当日" if first.on == self.first else self._range(first.on, first.on)
+            when = "" if first.is_whole else f"（{'、'.join(self._span(a, b) for a, b in first.intervals)}）"
+            yield f"{date_words}{_made_up(first)}计{_duration(first.used)}{when}"
+
+    def _civil_days(self) -> Iterator[str]:
+        counted = [day for day in self.days if day.used]
+        pauses = list(self.pauses)
+        if self.unit is Unit.CIVIL_MONTHS:
+            target = civil.add_months(self.first, self.allowance.count)
+            clamped = target.day != self.first.day
+            yield f"{'无对应日，月末日' if clamped else '对应日'}为{self._date(target)}"
+            for pause in pauses:
+                if pause[1] != civil.FOREVER:
+                    yield self._pause(pause)
+            if self.due is not None and counted and counted[-1].on != target:
+                yield f"末日顺延至{self._date(counted[-1].on)}"
+        else:
+            yield from self._pauses_until(self.first, pauses)
+            for _index, group in groupby(enumerate(counted), key=lambda item: item[1].on.toordinal() - item[0]):
+                run = [day for _, day in group]
+                yield f"{self._range(run[0].on, run[-1].on)}计{len(run)}日"
+                yield from self._pauses_until(run[-1].on + civil.ONE_DAY, pauses)
+        if self.due is not None and counted:
+            nth, last = counted[-1].on, self.calendar.date_of(self.due)
+            if nth != last:
+                rest = "放假" if self.calendar.kind_of(nth) is DayKind.HOLIDAY else "休息"
+                yield f"末日{rest}，顺延至{self._date(last)}"
+
+    def _pauses_until(self, on: date, pauses: list[tuple[int, int]]) -> Iterator[str]:
+        while pauses and self.calendar.date_of(from_micros(pauses[0][0])) <= on:
+            pause = pauses.pop(0)
+            if pause[1] != civil.FOREVER:
+                yield self._pause(pause)
+
+    def _pause(self, pause: tuple[int, int]) -> str:
+        begin, end = from_micros(pause[0]).astimezone(self.tz), from_micros(pause[1]).astimezone(self.tz)
+        words = f"{self._instant(begin)}至"
+        words += self._time(end) if begin.date() == end.date() else self._instant(end)
+        words += "暂停"
+        if self.unit.is_civil:
+            touched = self._touched(pause)
+            measure = "个工作日" if self.unit is Unit.CIVIL_WORK_DAYS else "日"
+            words += f"（占{touched}{measure}，不计）" if touched else "（不影响计日）"
+        return words
+
+    def _touched(self, pause: tuple[int, int]) -> int:
+        """Counted days that this pause takes, without those that one before it took."""
+        before = tuple(other for other in self.pauses if other[0] < pause[0])
+        last = self.calendar.date_of(from_micros(pause[1]))
+        day, count = self.first, 0
+        while day < last:
+            day += civil.ONE_DAY
+            windows = civil.windows(day, self.unit, self.calendar)
+            count += civil.touches((pause,), windows) and not civil.touches(before, windows)
+        return count
+
+    def _end(self) -> Iterator[str]:
+        if self.due is None:
+            stop = self.segments[-1][1]
+            assert stop is not None  # an open segment is always due
+            yield f"{self._instant(stop.astimezone(self.tz))}起暂停"
+            passed = elapsed_over(self.segments, self.unit, self.calendar, stop)
+            if self.unit.is_civil:
+                yield f"已计{sum(1 for day in self.days if day.used)}日"
+            else:
+                yield f"已计{_duration(passed)}"
+                yield f"余{_duration(self.allowance.span - passed)}"
+            yield "恢复后续计"
+            return
+        yield f"应于{self._instant(self.due.astimezone(self.tz))}前完成"
+        if self.at is not None and self.at > self.due:
+            yield f"已超时{self._overdue(self.due, self.at)}"
+
+    def _overdue(self, due: datetime, at: datetime) -> str:
+        if self.unit.is_civil:
+            days = (self.calendar.date_of(at) - self.calendar.date_of(due)).days
+            return f"{days}日" if days else ""
+        late = elapsed_over([(due, at)], self.unit, self.calendar, at)
+        return _duration(late) if late >= timedelta(seconds=1) else ""
+
+    def _citation(self) -> str:
+        if self.unit.is_continuous:
+            return ""
+        notes = [self.calendar.label] if self.calendar.label else []
+        unknown = [day.on for day in self.days if not day.covered]
+        to, begin = self.calendar.covers_to, self.calendar.covers_from
+        later = [on for on in unknown if to is not None and on > to]
+        if later and to is not None:
+            whole_year = to.month == 12 and to.day == 31
+            since = f"{later[0].year}年" if whole_year else f"{to.year}年{to.month}月{to.day}日以后"
+            since += "起" if later[0].year != later[-1].year else ""
+            notes.append(f"{since}节假日安排尚未公布，暂按每周作息推算")
+        if any(begin is not None and on < begin for on in unknown):
+            notes.append(f"{unknown[0].year}年节假日未录入，按每周作息推算")
+        return f"（{'；'.join(notes)}）" if notes else ""
+
+    # -- words for dates and times
+
+    def _year(self, instant: datetime) -> int:
+        return instant.astimezone(self.tz).year
+
+    def _date(self, on: date) -> str:
+        words = f"{on.month}月{on.day}日"
+        if on.year != self.year:
+            self.year = on.year
+            return f"{on.year}年{words}"
+        return words
+
+    def _range(self, first: date, last: date) -> str:
+        words = self._date(first)
+        if first == last:
+            return words
+        if (first.year, first.month) == (last.year, last.month):
+            return f"{words}至{last.day}日"
+        return f"{words}至{self._date(last)}"
+
+    def _instant(self, local: datetime) -> str:
+        return f"{self._date(local.date())}{self._time(local)}"
+
+    def _time(self, local: datetime) -> str:
+        return f"{local:%-H:%M:%S}" if local.second else f"{local:%-H:%M}"
+
+    def _span(self, start: datetime, end: datetime) -> str:
+        begin, stop = start.astimezone(self.tz), end.astimezone(self.tz)
+        at_midnight = stop.date() != begin.date() and not (stop.hour or stop.minute or stop.second)
+        return f"{self._time(begin)}–{'24:00' if at_midnight else self._time(stop)}"
+
+    def _is_inside_pause(self, on: date) -> bool:
+        begin, end = self.calendar.midnight(on), self.calendar.midnight(on + civil.ONE_DAY)
+        return any(p <= begin and end <= q for p, q in self.pauses)
+
+
+def _rest(run: Sequence[DayUse]) -> str:
+    if run[0].kind is DayKind.HOLIDAY:
+        return "放假"
+    return "周末" if all(day.on.weekday() >= SUNDAY - 1 for day in run) else "休息"
+
+
+def _made_up(day: DayUse) -> str:
+    return "调休上班" if day.kind is DayKind.MAKE_UP else ""
+
+
+def _duration(span: timedelta) -> str:
+    """In hours, minutes and seconds, what is under a second left out: 1时, 59分37秒, 3时0分23秒."""
+    seconds = span // timedelta(seconds=1)
+    hours, rest = divmod(seconds, 3600)
+    minutes, seconds = divmod(rest, 60)
+    words = f"{hours}时" if hours else ""
+    if minutes or (hours and seconds):
+        words += f"{minutes}分"
+    if seconds or not words:
+        words += f"{seconds}秒"
+    return words
