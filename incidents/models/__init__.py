@@ -1,17 +1,18 @@
 """The tables of a case: catalogue, case, clocks, journal, attachments."""
 
 from .attachment import Attachment
-from .catalogue import Category, FilingStandard, Ladder, LadderStep, Limit
-from .clock import Clock, ClockMilestone, ClockSegment, FiredStep
+from .catalogue import Category, Certainty, ClockKind, FilingStandard, Ladder, LadderStep, Limit
+from .clock import Clock, ClockSegment, FiredStep
 from .incident import DuplicateCandidate, IdempotencyKey, Incident, NamedAccess, NumberBlock, Reporter
 from .journal import Checkpoint, JournalEntry
 
 __all__ = [
     "Attachment",
     "Category",
+    "Certainty",
     "Checkpoint",
     "Clock",
-    "ClockMilestone",
+    "ClockKind",
     "ClockSegment",
     "DuplicateCandidate",
     "FilingStandard",
