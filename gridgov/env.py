@@ -90,7 +90,9 @@ def database(url: str) -> dict[str, Any]:
     if parts.scheme == "sqlite":
         path = unquote(parts.path)[1:]
         if not path:
-            raise ImproperlyConfigured("DATABASE_URL must name the SQLite file, as in sqlite:////srv/gridgov/db.sqlite3.")
+            raise ImproperlyConfigured(
+                "DATABASE_URL must name the SQLite file, as in sqlite:////srv/gridgov/db.sqlite3."
+            )
         return {
             "ENGINE": "gridgov.sqlite",
             "NAME": path,

@@ -10,6 +10,8 @@ _given = os.environ.get("GRIDGOV_TEST_DIR", "")
 _root = Path(_given) if _given else Path(tempfile.mkdtemp(prefix="gridgov-test-"))
 _root.mkdir(parents=True, exist_ok=True)
 if not _given:
+    # Processes that the tests start put their files into the same folder; who made it removes it.
+    os.environ["GRIDGOV_TEST_DIR"] = str(_root)
     atexit.register(shutil.rmtree, _root, ignore_errors=True)
 
 os.environ["GRIDGOV_DATA_DIR"] = str(_root / "var")
