@@ -55,7 +55,8 @@ def _days(segments: Segments, allowance: Allowance, calendar: WorkCalendar) -> I
     else:  # pragma: no cover - an open segment is always due
         raise AssertionError
     pauses = pauses_of(spans)
-    first, last = calendar.date_of(from_micros(spans[0][0])), calendar.date_of(from_micros(end))
+    first = calendar.date_of(from_micros(spans[0][0]))
+    last = max(first, calendar.date_of(from_micros(end - 1)))  # midnight ends a day, it begins none
     unit = allowance.unit
     counted = _counted(first, allowance, calendar, pauses, last) if unit.is_civil else set()
     day = first
@@ -148,6 +149,7 @@ class _Sentence:
         self.pauses = [pause for pause in pauses_of(spans) if pause[0] < horizon]
         self.first = calendar.date_of(segments[0][0])
         self.days = explain_days(segments, allowance, calendar)
+        self.last = self.days[-1].on
         years = {self.start.year, *(self._year(i) for i in (self.due, at) if i is not None)}
         years |= {self._year(from_micros(i)) for pause in self.pauses for i in pause if i != civil.FOREVER}
         # With all in one year it goes without saying; else it is said at the first date and where it changes.
@@ -194,8 +196,7 @@ class _Sentence:
         pauses = list(self.pauses)
         if self.unit.is_civil:  # one that begins on the day of start
             yield from self._pauses_until(self.first, pauses)
-        for key, group in groupby(days, key=self._likeness):
-            run = list(group)
+        for key, run in _joined([(key, list(group)) for key, group in groupby(days, key=self._likeness)]):
             yield from self._run(key, run)
             yield from self._pauses_until(run[-1].on, pauses)
 
@@ -217,6 +218,11 @@ class _Sentence:
         looks = key[0]
         if looks == "rest":
             yield f"{self._range(first.on, last.on)}{_rest(run)}"
+        elif looks == "weeks":
+            worked = [day for day in run if day.kind.works]
+            each = "" if self.unit.is_civil else f"每日计{_duration(first.used)}"
+            total = f"（{len(worked)}日）" if each else f"计{len(worked)}日"
+            yield f"{self._range(first.on, last.on)}除周末外{each}{total}"
         elif looks == "counted":
             yield f"{self._range(first.on, last.on)}{_made_up(first)}计{len(run)}日"
         elif looks == "none":
@@ -249,10 +255,9 @@ class _Sentence:
                 yield f"{self._range(run[0].on, run[-1].on)}计{len(run)}日"
                 yield from self._pauses_until(run[-1].on + civil.ONE_DAY, pauses)
         if self.due is not None and counted:
-            nth, last = counted[-1].on, self.calendar.date_of(self.due)
-            if nth != last:
-                rest = "放假" if self.calendar.kind_of(nth) is DayKind.HOLIDAY else "休息"
-                yield f"末日{rest}，顺延至{self._date(last)}"
+            nth = counted[-1]
+            if nth.on != self.last:
+                yield f"末日{'放假' if nth.kind is DayKind.HOLIDAY else '休息'}，顺延至{self._date(self.last)}"
 
     def _pauses_until(self, on: date, pauses: list[tuple[int, int]]) -> Iterator[str]:
         while pauses and self.calendar.date_of(from_micros(pauses[0][0])) <= on:
@@ -301,10 +306,12 @@ class _Sentence:
 
     def _overdue(self, due: datetime, at: datetime) -> str:
         if self.unit.is_civil:
-            days = (self.calendar.date_of(at) - self.calendar.date_of(due)).days
+            days = (self.calendar.date_of(at) - self.last).days
             return f"{days}日" if days else ""
         late = elapsed_over([(due, at)], self.unit, self.calendar, at)
-        return _duration(late) if late >= timedelta(seconds=1) else ""
+        if late < timedelta(seconds=1):
+            return ""
+        return _duration(late).replace("时", "工作时") if self.unit.is_working else _duration(late)
 
     def _citation(self) -> str:
         if self.unit.is_continuous:
@@ -317,7 +324,9 @@ class _Sentence:
             whole_year = to.month == 12 and to.day == 31
             since = f"{later[0].year}年" if whole_year else f"{to.year}年{to.month}月{to.day}日以后"
             since += "起" if later[0].year != later[-1].year else ""
-            notes.append(f"{since}节假日安排尚未公布，暂按每周作息推算")
+            # holidays that stand in the law are known before the year's notice says which days are moved
+            by = "法定节日和每周作息" if any(on > to for on in self.calendar.days) else "每周作息"
+            notes.append(f"{since}放假调休安排尚未公布，暂按{by}推算")
         if any(begin is not None and on < begin for on in unknown):
             notes.append(f"{unknown[0].year}年节假日未录入，按每周作息推算")
         return f"（{'；'.join(notes)}）" if notes else ""
@@ -356,6 +365,31 @@ class _Sentence:
     def _is_inside_pause(self, on: date) -> bool:
         begin, end = self.calendar.midnight(on), self.calendar.midnight(on + civil.ONE_DAY)
         return any(p <= begin and end <= q for p, q in self.pauses)
+
+
+Run = tuple[tuple[object, ...], list[DayUse]]
+
+
+def _joined(runs: Sequence[Run]) -> Iterator[Run]:
+    """Like working days parted only by weekends, over two weekends and more, as one run of weeks."""
+    index = 0
+    while index < len(runs):
+        key, run = runs[index]
+        end = index
+        if key[0] in ("whole", "counted") and key[-1] is None:
+            while end + 2 < len(runs) and _is_weekend(runs[end + 1]) and runs[end + 2][0] == key:
+                end += 2
+        if end - index >= 4:
+            yield ("weeks",), [day for _, part in runs[index : end + 1] for day in part]
+            index = end + 1
+        else:
+            yield key, run
+            index += 1
+
+
+def _is_weekend(run: Run) -> bool:
+    key, days = run
+    return key == ("rest", DayKind.WEEKEND, None) and _rest(days) == "周末"
 
 
 def _rest(run: Sequence[DayUse]) -> str:
