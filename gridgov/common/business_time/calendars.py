@@ -174,9 +174,7 @@ class WorkCalendar:
 
     def covers(self, on: date) -> bool:
         """Whether the statutory holidays of that day are known."""
-        return (self.covers_from is None or self.covers_from <= on) and (
-            self.covers_to is None or on <= self.covers_to
-        )
+        return (self.covers_from is None or self.covers_from <= on) and (self.covers_to is None or on <= self.covers_to)
 
     def week_of(self, on: date) -> Weekly:
         """The weekly pattern in force on that day."""

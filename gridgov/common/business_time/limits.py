@@ -7,6 +7,7 @@ paused, and after a closed last one too. ValueError for segments that are not so
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 from gridgov.common.business_time import civil
 from gridgov.common.business_time.calendars import WorkCalendar, from_micros, to_micros
@@ -128,7 +129,7 @@ def after(due: datetime, minutes: int, unit: Unit, calendar: WorkCalendar) -> da
 
 def pauses_of(spans: Sequence[Span]) -> civil.Spans:
     """The time between the spans, and after a closed last one for ever."""
-    pauses = [(end, start) for (_, end), (start, _) in zip(spans, spans[1:]) if end is not None and end < start]
+    pauses = [(end, start) for (_, end), (start, _) in pairwise(spans) if end is not None and end < start]
     last = spans[-1][1]
     if last is not None:
         pauses.append((last, civil.FOREVER))
@@ -152,9 +153,7 @@ def checked_spans(segments: Segments) -> list[Span]:
 
 def _known(spans: list[Span], moment: int) -> list[Span]:
     """What is known of the spans at a moment: the one that runs then is open."""
-    return [
-        (start, None if end is None or end >= moment else end) for start, end in spans if start <= moment
-    ]
+    return [(start, None if end is None or end >= moment else end) for start, end in spans if start <= moment]
 
 
 def _first_day(segments: Segments, calendar: WorkCalendar) -> date:

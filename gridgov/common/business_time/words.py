@@ -85,9 +85,7 @@ def _days(segments: Segments, allowance: Allowance, calendar: WorkCalendar) -> I
         day += civil.ONE_DAY
 
 
-def _counted(
-    first: date, allowance: Allowance, calendar: WorkCalendar, pauses: Spans, last: date
-) -> set[date]:
+def _counted(first: date, allowance: Allowance, calendar: WorkCalendar, pauses: Spans, last: date) -> set[date]:
     """The counted days of a civil limit, without those to which its last day only moves on."""
     found = civil.due_day(first, allowance, calendar, pauses) if allowance.count else None
     if found is not None:
