@@ -224,18 +224,3 @@ class ReferenceRevision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}:{self.token[:8]}"
-
-
-class ReferenceRevision(models.Model):
-    """Which state of a set of reference data is in force; written by ``reference.touch`` only."""
-
-    name = models.CharField(max_length=60, unique=True)
-    token = models.CharField(max_length=32)
-
-    class Meta:
-        verbose_name = _("参考数据版本")
-        verbose_name_plural = _("参考数据版本")
-        ordering = ["name"]
-
-    def __str__(self) -> str:
-        return self.name

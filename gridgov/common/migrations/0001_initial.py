@@ -34,13 +34,12 @@ class Migration(migrations.Migration):
             name='ReferenceRevision',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60, unique=True)),
+                ('name', models.CharField(max_length=64, unique=True)),
                 ('token', models.CharField(max_length=32)),
             ],
             options={
-                'verbose_name': '参考数据版本',
-                'verbose_name_plural': '参考数据版本',
-                'ordering': ['name'],
+                'verbose_name': '参考数据修订',
+                'verbose_name_plural': '参考数据修订',
             },
         ),
         migrations.CreateModel(
