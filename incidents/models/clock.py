@@ -20,6 +20,8 @@ class Clock(models.Model):
     (:class:`ClockSegment`): never an added number of seconds. ``due_at`` is derived from the ledger, the allowance
     and the calendar version, and ``due_revision`` rises when it moves. ``steps`` are the coming steps of its ladder
     as ``[{"key", "at", "fence"}]`` in order; ``next_step_at`` is the first of them and NULL while nothing is to fire.
+    ``milestones`` are the due times inside the clock (停工 4 工作时, 拆除 20 工作日) as ``[{"key", "label", "due_at",
+    "met_at"}]``; the last one is the clock's own due time and not listed.
     """
 
     class State(models.TextChoices):
@@ -46,6 +48,7 @@ class Clock(models.Model):
     calendar_version = models.ForeignKey(CalendarVersion, null=True, on_delete=models.PROTECT, related_name="+")
     policy = models.JSONField(_("起算时的规则"), default=dict)
     steps = models.JSONField(default=list, blank=True)
+    milestones = models.JSONField(_("节点"), default=list, blank=True)
     next_step_at = models.DateTimeField(_("下一步骤"), null=True, blank=True)
     holder = models.ForeignKey(Area, on_delete=models.PROTECT, related_name="+", db_index=False)
     breached_at = models.DateTimeField(_("超时于"), null=True, blank=True)
@@ -126,26 +129,6 @@ class ClockSegment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.clock_id}:{self.kind}"
-
-
-class ClockMilestone(models.Model):
-    """One due time inside a clock (停工 4 工作时, 拆除 20 工作日). The last one stops the clock and is not a row here."""
-
-    clock = models.ForeignKey(Clock, on_delete=models.PROTECT, related_name="milestones")
-    key = models.CharField(max_length=30)
-    label = models.CharField(max_length=60)
-    due_at = models.DateTimeField()
-    met_at = models.DateTimeField(null=True, blank=True)
-    breached_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        verbose_name = _("时限节点")
-        verbose_name_plural = _("时限节点")
-        ordering = ["clock", "due_at"]
-        constraints = [models.UniqueConstraint(fields=["clock", "key"], name="clockmilestone_key_unique")]
-
-    def __str__(self) -> str:
-        return f"{self.clock_id}:{self.key}"
 
 
 class FiredStep(models.Model):
