@@ -1,0 +1,419 @@
+"""The only writers of departments, workers, postings and duties. Each call is one transaction and is audited.
+
+``by`` is who does it, None for the system (load commands). A person needs ``manage_people`` where the department or
+the posting is, and for a posting to one of the three administrator roles ``manage_security`` instead; nobody
+appoints himself. Dates are civil dates, both inclusive.
+"""
+
+from datetime import date, timedelta
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from gridgov.common import audit, clock, reference
+from gridgov.common.errors import FieldError, NotPermitted
+from gridgov.common.models import User
+from grids import permissions
+from grids.capabilities import Capability
+from grids.models import Area, Component
+from grids.spatial import areas
+from personnel.models import ComponentDuty, Department, Posting, Worker
+from personnel.roles import ADMINISTRATORS, AREA_ROLES, ROLE_CAPABILITIES, Role, area_capabilities
+from personnel.selectors import DEPARTMENTS
+
+# --- departments ----------------------------------------------------------------------------------------------
+
+
+def save_department(
+    *,
+    root: Area,
+    code: str,
+    name: str,
+    kind: str,
+    parent: Department | None = None,
+    area: Area | None = None,
+    is_active: bool = True,
+    by: User | None = None,
+) -> Department:
+    """The department ``code`` of the city ``root`` stands as given; saying the same again changes nothing."""
+    code, name = code.strip(), name.strip()
+    if not code:
+        raise FieldError("code", _("编码不能为空"))
+    if not name:
+        raise FieldError("name", _("名称不能为空"))
+    if kind not in Department.Kind.values:
+        raise FieldError("kind", _("未知的部门类型：%s") % kind)
+    if root.parent_id is not None:
+        raise FieldError("root", _("部门须属于一个城市"))
+    if area is not None and area.root_id != root.pk:
+        raise FieldError("area", _("区域不在该城市内"))
+    if area is None and kind in (Department.Kind.TEAM, Department.Kind.CENTRE):
+        raise FieldError("area", _("网格队伍和指挥中心须有所在区域"))
+    _require(by, Capability.MANAGE_PEOPLE, area.pk if area else root.pk)
+    with transaction.atomic():
+        found = Department.objects.select_for_update().filter(root=root, code=code).first()
+        if found is None:
+            _check_parent(None, root, parent)
+            department = Department.objects.create(
+                root=root, code=code, name=name, kind=kind, parent=parent, area=area, is_active=is_active
+            )
+            department.path = f"{parent.path if parent else '/'}{department.pk}/"
+            Department.objects.filter(pk=department.pk).update(path=department.path)
+            _announce("department.create", by, department, {"code": code, "kind": kind})
+            return department
+        if found.parent_id != (parent.pk if parent else None):
+            _move(found, parent, by)
+        if found.is_active and not is_active:
+            _check_idle(found)
+        wanted: dict[str, Any] = {"name": name, "kind": kind, "area_id": area.pk if area else None}
+        wanted["is_active"] = is_active
+        changed = [field for field, value in wanted.items() if getattr(found, field) != value]
+        if changed:
+            for field in changed:
+                setattr(found, field, wanted[field])
+            found.save(update_fields=changed)
+            _announce("department.change", by, found, {"fields": sorted(changed)})
+        return found
+
+
+def move_department(*, department: Department, parent: Department | None, by: User | None = None) -> Department:
+    """The department with everything below it stands under ``parent`` (None: at the top)."""
+    _require(by, Capability.MANAGE_PEOPLE, department.root_id)
+    with transaction.atomic():
+        found = Department.objects.select_for_update().get(pk=department.pk)
+        _move(found, parent, by)
+    return found
+
+
+def _move(department: Department, parent: Department | None, by: User | None) -> None:
+    if department.parent_id == (parent.pk if parent else None):
+        return
+    _check_parent(department, department.root, parent)
+    before, department.parent = department.path, parent
+    department.path = f"{parent.path if parent else '/'}{department.pk}/"
+    below = list(Department.objects.filter(path__startswith=before).exclude(pk=department.pk))
+    for other in below:
+        other.path = department.path + other.path[len(before) :]
+    Department.objects.bulk_update([department, *below], ["parent", "path"])
+    _announce("department.move", by, department, {"parent": parent.pk if parent else None, "moved": 1 + len(below)})
+
+
+def _check_parent(department: Department | None, root: Area, parent: Department | None) -> None:
+    if parent is None:
+        return
+    if parent.root_id != root.pk:
+        raise FieldError("parent", _("上级部门属于另一个城市"))
+    if department is not None and parent.path.startswith(department.path):
+        raise FieldError("parent", _("不能移到自身或其下级之下"))
+
+
+def _check_idle(department: Department) -> None:
+    below = Q(department__path__startswith=department.path)
+    if Posting.objects.filter(below, Q(ends_on__isnull=True) | Q(ends_on__gt=_today())).exists():
+        raise FieldError("is_active", _("部门或其下级仍有在任人员，不能停用"))
+
+
+def _announce(action: str, by: User | None, department: Department, detail: dict[str, Any]) -> None:
+    audit.record(action=action, actor=by, obj=department, detail=detail)
+    reference.touch(DEPARTMENTS)
+
+
+# --- people ---------------------------------------------------------------------------------------------------
+
+
+def hire(
+    *,
+    login: str,
+    name: str,
+    number: str,
+    phone: str = "",
+    department: Department | None = None,
+    root: Area | None = None,
+    password: str | None = None,
+    by: User | None = None,
+) -> Worker:
+    """A new account and its worker. Without ``password`` nobody can sign in until one is set.
+
+    ``root`` names the city of somebody without a department (needed when ``by`` is a person).
+    """
+    login, name, number = login.strip(), name.strip(), number.strip()
+    for field, value, label in (("login", login, _("账号")), ("name", name, _("姓名")), ("number", number, _("工号"))):
+        if not value:
+            raise FieldError(field, _("%s不能为空") % label)
+    _require(by, Capability.MANAGE_PEOPLE, _place_of(department, root))
+    user = User(username=login, name=name, phone=phone.strip())
+    try:
+        user.full_clean(exclude=["password"], validate_unique=False)
+        if password is not None:
+            validate_password(password, user)
+    except ValidationError as error:
+        raise _as_field_error(error) from error
+    if password is None:
+        user.set_unusable_password()
+    else:
+        user.set_password(password)  # hashing takes its time: outside the transaction
+    with transaction.atomic():
+        if User.objects.filter(username=login).exists():
+            raise FieldError("login", _("账号已存在：%s") % login, code="taken")
+        if Worker.objects.filter(number=number).exists():
+            raise FieldError("number", _("工号已存在：%s") % number, code="taken")
+        user.save()
+        worker = Worker.objects.create(user=user, number=number, department=department)
+        audit.record(
+            action="worker.hire", actor=by, obj=worker, detail={"department": department.pk if department else None}
+        )
+    return worker
+
+
+def transfer_worker(*, worker: Worker, department: Department | None, by: User | None = None) -> Worker:
+    """The worker belongs to ``department``. Postings stay: they are ended and begun by themselves."""
+    _require(by, Capability.MANAGE_PEOPLE, _place_of(worker.department, department.root if department else None))
+    if department is not None:
+        _require(by, Capability.MANAGE_PEOPLE, department.root_id)
+    with transaction.atomic():
+        if Worker.objects.filter(pk=worker.pk).exclude(department=department).update(department=department):
+            audit.record(
+                action="worker.transfer",
+                actor=by,
+                obj=worker,
+                detail={"department": department.pk if department else None},
+            )
+    worker.department = department
+    return worker
+
+
+def leave(*, worker: Worker, on: date, reason: str, by: User | None = None) -> Worker:
+    """The worker's last day is ``on`` (today or before): every posting ends, the account signs in no more."""
+    if on > _today():
+        raise FieldError("on", _("离职日期不能晚于今天"))
+    reason = _reason(reason)
+    _require(by, Capability.MANAGE_PEOPLE, _place_of(worker.department, None, worker))
+    with transaction.atomic():
+        worker = Worker.objects.select_for_update().get(pk=worker.pk)
+        open_postings = Posting.objects.filter(Q(ends_on__isnull=True) | Q(ends_on__gt=on), worker=worker)
+        for posting in open_postings:
+            if posting.starts_on > on:
+                _withdraw(posting, reason, by)
+            else:
+                _end(posting, on, reason, by)
+        Worker.objects.filter(pk=worker.pk).update(is_active=False)
+        User.objects.filter(pk=worker.user_id).update(is_active=False)
+        worker.is_active = False
+        audit.record(action="worker.leave", actor=by, obj=worker, detail={"on": on.isoformat()})
+    return worker
+
+
+# --- postings -------------------------------------------------------------------------------------------------
+
+
+def post(
+    *,
+    worker: Worker,
+    role: str,
+    area: Area | None = None,
+    department: Department | None = None,
+    starts_on: date,
+    ends_on: date | None = None,
+    by: User | None = None,
+) -> Posting:
+    """The worker holds ``role`` in ``area`` (area roles) or ``department`` (department roles) on those days.
+
+    FieldError where the place does not fit the role, the days overlap a posting to the same, or a second
+    administrator role would be held.
+    """
+    if role not in Role.values:
+        raise FieldError("role", _("未知的角色：%s") % role)
+    role = Role(role)
+    _check_place(role, area, department)
+    if ends_on is not None and ends_on < starts_on:
+        raise FieldError("ends_on", _("结束日期早于开始日期"))
+    needed = Capability.MANAGE_SECURITY if role in ADMINISTRATORS else Capability.MANAGE_PEOPLE
+    _require(by, needed, area.pk if area else _place_of(department, None))
+    if by is not None and by.pk == worker.user_id:
+        raise NotPermitted(_("不能给自己任职"), missing="not_oneself")
+    with transaction.atomic():
+        worker = Worker.objects.select_for_update().select_related("user").get(pk=worker.pk)
+        if not worker.is_active:
+            raise FieldError("worker", _("该人员已离职"))
+        _check_days(worker, role, area, department, starts_on, ends_on)
+        posting = Posting.objects.create(
+            worker=worker, role=role, area=area, department=department, starts_on=starts_on, ends_on=ends_on
+        )
+        if area is not None:
+            permissions.grant(
+                user=worker.user,
+                role=role.value,
+                area=area,
+                capabilities=area_capabilities(role),
+                starts_on=starts_on,
+                ends_on=ends_on,
+                posting_ref=posting.reference,
+            )
+        audit.record(action="posting.begin", actor=by, obj=posting, detail=_described(posting))
+    return posting
+
+
+def end_posting(*, posting: Posting, ends_on: date, reason: str, by: User | None = None) -> Posting:
+    """The posting's last day is ``ends_on``. It may be shortened, never lengthened: that is a new posting."""
+    reason = _reason(reason)
+    _require_for(by, posting)
+    with transaction.atomic():
+        posting = Posting.objects.select_for_update().get(pk=posting.pk)
+        if ends_on < posting.starts_on:
+            raise FieldError("ends_on", _("结束日期早于开始日期"))
+        if posting.ends_on is not None and ends_on > posting.ends_on:
+            raise FieldError("ends_on", _("任职已于 %s 结束，不能延长，请另行任职") % posting.ends_on.isoformat())
+        _end(posting, ends_on, reason, by)
+    return posting
+
+
+def withdraw_posting(*, posting: Posting, reason: str, by: User | None = None) -> None:
+    """A posting that has not begun never was; the audit trail keeps it."""
+    reason = _reason(reason)
+    _require_for(by, posting)
+    with transaction.atomic():
+        posting = Posting.objects.select_for_update().get(pk=posting.pk)
+        if posting.starts_on <= _today():
+            raise FieldError("starts_on", _("任职已经开始，只能结束，不能撤销"))
+        _withdraw(posting, reason, by)
+
+
+def sync_roles() -> int:
+    """Every area role gives exactly what ``ROLE_CAPABILITIES`` says, after an upgrade too. Groups changed."""
+    return sum(permissions.set_role(role=role.value, capabilities=ROLE_CAPABILITIES[role]) for role in AREA_ROLES)
+
+
+def _end(posting: Posting, ends_on: date, reason: str, by: User | None) -> None:
+    if posting.ends_on == ends_on and posting.ended_reason == reason:
+        return
+    posting.ends_on, posting.ended_reason = ends_on, reason
+    posting.save(update_fields=["ends_on", "ended_reason"])
+    permissions.end(posting_ref=posting.reference, ends_on=ends_on)
+    audit.record(action="posting.end", actor=by, obj=posting, detail=_described(posting))
+
+
+def _withdraw(posting: Posting, reason: str, by: User | None) -> None:
+    audit.record(action="posting.withdraw", actor=by, obj=posting, detail=_described(posting))
+    permissions.end(posting_ref=posting.reference, ends_on=posting.starts_on - timedelta(days=1))
+    posting.delete()
+
+
+def _check_place(role: Role, area: Area | None, department: Department | None) -> None:
+    if role in AREA_ROLES:
+        if area is None:
+            raise FieldError("area", _("“%s”须任职于区域") % role.label)
+        if department is not None:
+            raise FieldError("department", _("“%s”任职于区域，不任职于部门") % role.label)
+        if area.valid_to is not None:
+            raise FieldError("area", _("该区域已停用"))
+    else:
+        if department is None:
+            raise FieldError("department", _("“%s”须任职于部门") % role.label)
+        if area is not None:
+            raise FieldError("area", _("“%s”任职于部门，不任职于区域") % role.label)
+        if not department.is_active:
+            raise FieldError("department", _("该部门已停用"))
+
+
+def _check_days(
+    worker: Worker, role: Role, area: Area | None, department: Department | None, starts_on: date, ends_on: date | None
+) -> None:
+    overlapping = Posting.objects.filter(Q(ends_on__isnull=True) | Q(ends_on__gte=starts_on), worker=worker)
+    if ends_on is not None:
+        overlapping = overlapping.filter(starts_on__lte=ends_on)
+    if overlapping.filter(role=role, area=area, department=department).exists():
+        raise FieldError("starts_on", _("该人员在此期间已有相同任职"), code="overlap")
+    if role in ADMINISTRATORS:
+        other = overlapping.filter(role__in=ADMINISTRATORS - {role}).first()
+        if other is not None:
+            message = _("三权分立：已任“%s”，不能同时任“%s”") % (other.get_role_display(), role.label)
+            raise FieldError("role", message, code="separation")
+
+
+def _described(posting: Posting) -> dict[str, Any]:
+    return {
+        "worker": posting.worker_id,
+        "role": str(posting.role),
+        "area": posting.area_id,
+        "department": posting.department_id,
+        "starts_on": posting.starts_on.isoformat(),
+        "ends_on": posting.ends_on.isoformat() if posting.ends_on else None,
+    }
+
+
+# --- components -----------------------------------------------------------------------------------------------
+
+
+def assign_duty(
+    *, component: Component, kind: str, department: Department | None, by: User | None = None
+) -> ComponentDuty | None:
+    """``department`` answers for the component in that way, instead of whoever did; None: nobody does."""
+    if kind not in ComponentDuty.Kind.values:
+        raise FieldError("kind", _("未知的责任类型：%s") % kind)
+    if department is not None and department.root_id != component.root_id:
+        raise FieldError("department", _("部门与部件不在同一城市"))
+    _require(by, Capability.MANAGE_RULES, component.area_id)
+    with transaction.atomic():
+        if department is None:
+            ComponentDuty.objects.filter(component=component, kind=kind).delete()
+            duty = None
+        else:
+            duty, _created = ComponentDuty.objects.update_or_create(
+                component=component, kind=kind, defaults={"department": department}
+            )
+        detail = {"kind": kind, "department": department.pk if department else None}
+        audit.record(action="component.duty", actor=by, obj=component, detail=detail)
+    return duty
+
+
+# --- shared ---------------------------------------------------------------------------------------------------
+
+
+def _today() -> date:
+    return clock.local_date(clock.now())
+
+
+def _reason(text: str) -> str:
+    reason = text.strip()
+    if not reason:
+        raise FieldError("reason", _("请填写原因"))
+    if len(reason) > 200:
+        raise FieldError("reason", _("原因不能超过200字"))
+    return reason
+
+
+def _place_of(department: Department | None, root: Area | None, worker: Worker | None = None) -> int | None:
+    """The area in which a person needs the capability; a worker of no department is somebody of the whole city."""
+    if department is not None:
+        return department.area_id or department.root_id
+    if root is not None:
+        return root.pk
+    if worker is not None:
+        return Posting.objects.filter(worker=worker, area__isnull=False).values_list("area__root", flat=True).first()
+    return None
+
+
+def _require_for(by: User | None, posting: Posting) -> None:
+    needed = Capability.MANAGE_SECURITY if posting.role in ADMINISTRATORS else Capability.MANAGE_PEOPLE
+    _require(by, needed, posting.area_id or _place_of(posting.department, None))
+
+
+def _require(by: User | None, capability: Capability, area_id: int | None) -> None:
+    if by is None or by.is_superuser:
+        return
+    record = areas.find(area_id)
+    chain = record.ancestors if record else ()
+    if not permissions.may(permissions.grants_of(by, _today()), capability, chain):
+        message = _("缺少“%s”权限") % capability.label
+        raise NotPermitted(message, missing=capability.value)
+
+
+def _as_field_error(error: ValidationError) -> FieldError:
+    if hasattr(error, "error_dict"):
+        field, messages = next(iter(error.message_dict.items()))
+        return FieldError("login" if field == "username" else field, "；".join(messages))
+    return FieldError("password", "；".join(error.messages))
