@@ -23,6 +23,8 @@ REDIS_URL = env.text("REDIS_URL")
 SECRET_KEY = env.text("SECRET_KEY") or (env.stored_secret(DATA_DIR / "secret_key") if EMBEDDED else "")
 # Key of the journal's HMAC chain. Whoever loses it cannot prove the journal any more: back it up apart from the data.
 JOURNAL_KEY = env.text("JOURNAL_KEY") or (env.stored_secret(DATA_DIR / "journal_key") if EMBEDDED else "")
+# Where the digest of each checkpoint is also written: put it on another disk, or on write-once storage.
+CHECKPOINT_FILE = env.text("CHECKPOINT_FILE", str(DATA_DIR / "checkpoints.log"))
 
 INSTALLED_APPS = [
     "gridgov",
@@ -167,4 +169,6 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
+    # Celery says at INFO that it sent and did each of the tasks that beat sends all the time.
+    "loggers": {"celery": {"level": "WARNING"}, "celery.beat": {"level": "WARNING"}},
 }
