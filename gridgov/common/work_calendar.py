@@ -301,6 +301,4 @@ def _with_year(content: Content, data: Mapping[str, Any]) -> Content:
         if not first.year - 1 <= year <= last.year + 1:
             raise FieldError("year", _("%d年与日历已有的年份不相连") % year)
         first, last = min(first, date(year, 1, 1)), max(last, date(year, 12, 31))
-    return Content(
-        content.weekly, content.seasons, content.nominal_day_minutes, first, last, dict(sorted(days.items()))
-    )
+    return replace(content, covers_from=first, covers_to=last, days=days)

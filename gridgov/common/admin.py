@@ -1,0 +1,158 @@
+"""Admin of calendars (a change is a new version, saved by the service) and of the audit trail (read only)."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from gridgov.common import work_calendar
+from gridgov.common.errors import FieldError
+from gridgov.common.models import AuditEntry, CalendarDay, CalendarVersion, WorkCalendar
+from gridgov.common.read_only import ReadOnlyAdmin
+
+
+def _line(on: date, day: Mapping[str, Any]) -> str:
+    hours = ",".join("-".join(pair) for pair in day.get("intervals") or ())
+    return " ".join(part for part in (str(on), day["kind"], day["name"], hours) if part)
+
+
+class CalendarVersionForm(forms.ModelForm):
+    """The next version of a calendar. Its errors are the service's, at the field that they name."""
+
+    days = forms.CharField(
+        label=_("特殊日"),
+        widget=forms.Textarea(attrs={"rows": 24, "cols": 60}),
+        required=False,
+        help_text=_(
+            "每行一日：日期、rest（休息）或 work（上班）、名称，上班日可另加时段。"
+            "例：2026-10-10 work 国庆节调休上班 08:00-12:00,14:00-17:00"
+        ),
+    )
+
+    class Meta:
+        model = CalendarVersion
+        fields = ["calendar", "weekly", "seasons", "nominal_day_minutes", "covers_from", "covers_to", "source"]
+
+    def clean_days(self) -> dict[date, dict[str, Any]]:
+        days: dict[date, dict[str, Any]] = {}
+        for number, line in enumerate(self.cleaned_data["days"].splitlines(), start=1):
+            parts = line.split()
+            if not parts:
+                continue
+            try:
+                on = date.fromisoformat(parts[0])
+            except ValueError as error:
+                raise forms.ValidationError(_("第%d行：“%s”不是日期") % (number, parts[0])) from error
+            if len(parts) not in (3, 4):
+                raise forms.ValidationError(_("第%d行：应为日期、类型、名称，上班日可另加时段") % number)
+            if on in days:
+                raise forms.ValidationError(_("第%d行：%s 出现了两次") % (number, on))
+            hours = [pair.split("-") for pair in parts[3].split(",")] if len(parts) == 4 else None
+            days[on] = {"kind": parts[1], "name": parts[2], "intervals": hours}
+        return days
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if not self.errors:
+            try:
+                self.content().as_calendar()
+            except FieldError as error:
+                self.add_error(error.field if error.field in self.fields else None, error.message)
+        return data
+
+    def content(self) -> work_calendar.Content:
+        data = self.cleaned_data
+        return work_calendar.Content(
+            data["weekly"],
+            data["seasons"] or [],
+            data["nominal_day_minutes"],
+            data["covers_from"],
+            data["covers_to"],
+            data["days"],
+        )
+
+
+class CalendarDayInline(admin.TabularInline):
+    model = CalendarDay
+    fields = readonly_fields = ["on", "kind", "name", "intervals"]
+    can_delete = False
+    extra = 0
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(WorkCalendar)
+class WorkCalendarAdmin(ReadOnlyAdmin):
+    list_display = ["code", "name"]
+
+
+@admin.register(CalendarVersion)
+class CalendarVersionAdmin(ReadOnlyAdmin):
+    """Versions are never changed; "add" starts from the current one and saves through the service."""
+
+    form = CalendarVersionForm
+    list_display = ["label", "calendar", "number", "covers_from", "covers_to", "nominal_day_minutes", "created_at"]
+    list_filter = ["calendar"]
+    list_select_related = ["calendar"]
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return admin.ModelAdmin.has_add_permission(self, request)
+
+    def get_inlines(self, request: HttpRequest, obj: CalendarVersion | None) -> list[type[admin.TabularInline]]:
+        return [CalendarDayInline] if obj else []
+
+    def get_fields(self, request: HttpRequest, obj: CalendarVersion | None = None) -> list[str]:
+        fields = list(CalendarVersionForm.Meta.fields)
+        return [*fields, "number", "created_at"] if obj else [*fields, "days"]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        code = request.GET.get("calendar", work_calendar.DEFAULT_CODE)
+        version = CalendarVersion.objects.filter(calendar__code=code).order_by("-number").first()
+        if version is None:
+            return {}
+        content = work_calendar.content_of(version)
+        return {
+            "calendar": version.calendar_id,
+            "weekly": content.weekly,
+            "seasons": content.seasons,
+            "nominal_day_minutes": content.nominal_day_minutes,
+            "covers_from": content.covers_from,
+            "covers_to": content.covers_to,
+            "source": version.source,
+            "days": "\n".join(_line(on, day) for on, day in sorted(content.days.items())),
+        }
+
+    def save_model(self, request: HttpRequest, obj: CalendarVersion, form: CalendarVersionForm, change: bool) -> None:
+        if change:
+            raise PermissionDenied
+        saved = work_calendar.save_version(
+            code=obj.calendar.code,
+            content=form.content(),
+            source=form.cleaned_data["source"],
+            by=request.user,
+            address=request.META.get("REMOTE_ADDR"),
+        )
+        # what the admin goes on with is the saved row
+        obj.__dict__.update(saved.__dict__)
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ["at", "actor", "action", "object_type", "object_id", "address"]
+    list_filter = ["action"]
+    list_select_related = ["actor"]
+    search_fields = ["=object_id"]
+    date_hierarchy = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
+        return super().get_queryset(request).order_by("-id")
