@@ -1,7 +1,8 @@
 """What may be reported, under which conditions a case is filed, and how long each step may take.
 
 Data, not constants: loaded by ``manage.py load_catalogue`` and saved by ``incidents.catalogue`` as new versions.
-A running clock keeps the limit that it was started under.
+A running clock keeps the limit that it was started under. ``loaded_digest`` is the digest of the file row that a
+row was last loaded from: a file that has not changed since never overwrites what was changed here by hand.
 """
 
 from django.db import models
@@ -65,6 +66,7 @@ class Category(models.Model):
     certainty = models.CharField(_("可信度"), max_length=12, choices=Certainty, default=Certainty.ASSUMED)
     source = models.CharField(_("出处"), max_length=200, blank=True)
     is_active = models.BooleanField(_("启用"), default=True)
+    loaded_digest = models.CharField(max_length=16, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("类别")
@@ -99,6 +101,7 @@ class FilingStandard(models.Model):
     source = models.CharField(_("出处"), max_length=200, blank=True)
     version = models.PositiveIntegerField(_("版本"), default=1)
     is_active = models.BooleanField(_("启用"), default=True)
+    loaded_digest = models.CharField(max_length=16, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("立案条件")
@@ -114,6 +117,7 @@ class Ladder(models.Model):
 
     code = models.CharField(_("代码"), max_length=30, unique=True)
     name = models.CharField(_("名称"), max_length=60)
+    loaded_digest = models.CharField(max_length=16, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("升级阶梯")
@@ -185,8 +189,11 @@ class Limit(models.Model):
     calendar = models.CharField(_("工作日历"), max_length=30, default="default")
     ladder = models.ForeignKey(Ladder, verbose_name=_("阶梯"), null=True, blank=True, on_delete=models.PROTECT)
     evidence = models.CharField(_("节点证据"), max_length=100, blank=True)
+    certainty = models.CharField(_("可信度"), max_length=12, choices=Certainty, default=Certainty.ASSUMED)
+    source = models.CharField(_("出处"), max_length=200, blank=True)
     version = models.PositiveIntegerField(_("版本"), default=1)
     superseded_at = models.DateTimeField(_("被取代时间"), null=True, blank=True)
+    loaded_digest = models.CharField(max_length=16, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("时限")
