@@ -300,7 +300,8 @@ def stopped(clock: ClockState, at: datetime, *, cancel: bool = False) -> ClockSt
     late = clock.due_at is not None and at.replace(microsecond=0) > clock.due_at
     state = "cancelled" if cancel else "late" if late else "met"
     at = max(at, clock.started_at)
-    return replace(clock, state=state, stopped_at=at, pauses=pauses, steps=())
+    breached_at = clock.breached_at or (clock.due_at if state == "late" else None)
+    return replace(clock, state=state, stopped_at=at, pauses=pauses, steps=(), breached_at=breached_at)
 
 
 def rework_allowance(clock: ClockState, calendars: Calendars, share: float = REWORK_SHARE) -> Allowance | None:
