@@ -1,0 +1,106 @@
+"""The writers of areas, zones, places and components other than the area import. One transaction each."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from gridgov.common import audit
+from gridgov.common.errors import FieldError
+from gridgov.common.reference import touch
+from grids.models import Area, Component, IndexRevision, Place, ServiceZone
+from grids.spatial import REFERENCE, areas
+
+_CHUNK = 500
+
+
+def raise_revision() -> int:
+    """The index revision is one higher, in the caller's transaction; every process loads the areas again.
+
+    The row is the lock: two writers of areas queue here.
+    """
+    if not IndexRevision.objects.filter(pk=1).update(value=F("value") + 1):
+        IndexRevision.objects.get_or_create(pk=1)
+        IndexRevision.objects.filter(pk=1).update(value=F("value") + 1)
+    touch(REFERENCE)
+    return IndexRevision.objects.values_list("value", flat=True).get(pk=1)
+
+
+def change_area(*, area: Area, by: Any = None, **values: Any) -> Area:
+    """Name, kind or desk of an area are as given; boundary, code and parent come by import only.
+
+    Raises FieldError for another field.
+    """
+    allowed = {"name", "kind", "has_desk"}
+    for field in values:
+        if field not in allowed:
+            raise FieldError(field, _("只能通过导入修改"))
+    changed = {field: value for field, value in values.items() if getattr(area, field) != value}
+    if changed:
+        with transaction.atomic():
+            revision = raise_revision()
+            Area.objects.filter(pk=area.pk).update(revision=revision, **changed)
+            audit.record(action="area.change", actor=by, obj=area, detail={"fields": sorted(changed)})
+        for field, value in (changed | {"revision": revision}).items():
+            setattr(area, field, value)
+    return area
+
+
+def set_desks(*, root: Area, levels: Iterable[int]) -> int:
+    """Every valid area of ``levels`` in the city is a centre with a desk. Returns how many were not yet."""
+    found = Area.objects.filter(root=root, level__in=list(levels), has_desk=False, valid_to__isnull=True)
+    with transaction.atomic():
+        if not found.exists():
+            return 0
+        return found.update(has_desk=True, revision=raise_revision())
+
+
+def save_zone(*, zone: ServiceZone, members: Iterable[int], by: Any = None) -> ServiceZone:
+    """The zone stands with exactly the areas ``members`` (ids in its own city). Raises FieldError."""
+    ids = set(members)
+    index = areas.index()
+    for area_id in ids:
+        record = index.find(area_id)
+        if record is None or record.root_id != zone.root_id:
+            raise FieldError("areas", _("区域不属于该城市"))
+    with transaction.atomic():
+        zone.save()
+        zone.areas.set(ids)
+        # zones are part of the index in the process, but place no point: no new revision
+        touch(REFERENCE)
+        audit.record(action="zone.save", actor=by, obj=zone, detail={"areas": len(ids)})
+    return zone
+
+
+def deepest_area(*, root_id: int, lon: float, lat: float) -> int:
+    """The id of the deepest area of the city at the point. Raises FieldError("lon") outside it."""
+    placement = areas.locate(lon, lat)
+    if placement is None or placement.root_id != root_id:
+        if areas.looks_swapped(lon, lat):
+            raise FieldError("lon", _("经纬度疑似颠倒"))
+        raise FieldError("lon", _("坐标不在该城市范围内"))
+    return placement.area_id
+
+
+def place_again(*, root_id: int) -> int:
+    """Places and components of the city lie in the areas that the index has at their points now.
+
+    Points that no area has any more keep their area. Returns how many moved. Run after areas changed.
+    """
+    index = areas.index()
+    moved = 0
+    for model in (Place, Component):
+        rows = list(model.objects.filter(root=root_id).values_list("pk", "lon", "lat", "area_id"))
+        placements = index.locate_many([row[1:3] for row in rows])
+        to: dict[int, list[int]] = {}
+        for (pk, _lon, _lat, area_id), placement in zip(rows, placements, strict=True):
+            if placement is not None and placement.root_id == root_id and placement.area_id != area_id:
+                to.setdefault(placement.area_id, []).append(pk)
+        with transaction.atomic():
+            for area_id, pks in to.items():
+                for start in range(0, len(pks), _CHUNK):
+                    chunk = pks[start : start + _CHUNK]
+                    moved += model.objects.filter(pk__in=chunk).update(area=area_id)
+    return moved
