@@ -5,11 +5,15 @@ So a lost, late or repeated task does no harm, and killing every process loses n
 """
 
 import os
+import time
 from datetime import timedelta
 from typing import Any
 
 from celery import Celery
+from celery.beat import BeatLazyFunc, Scheduler
 from django.conf import settings
+
+from gridgov.checks import refuse_unsound_deployment
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gridgov.settings")
 
@@ -27,40 +31,68 @@ BEAT_SECONDS: dict[str, float] = {
 }
 
 
+# A heartbeat says when beat sent it, so that the age of beat itself is known.
+_KWARGS = {"common.heartbeat": {"sent_at": BeatLazyFunc(time.time)}}
+
+
+class StartNow(Scheduler):
+    """Keeps its schedule in memory and runs every entry once at the start.
+
+    All entries are "look now" tasks that may run too often; a scheduler that waited one interval first would, when
+    restarted often, never run the hourly ones.
+    """
+
+    def setup_schedule(self) -> None:
+        super().setup_schedule()
+        for entry in self.schedule.values():
+            entry.last_run_at = entry.default_now() - entry.schedule.run_every
+
+
 def _schedule() -> dict[str, dict[str, Any]]:
-    # A run that nobody fetched before the next one is due is dropped: after an outage one sweep is enough.
+    # A run that nobody fetched by then is dropped: after an outage one sweep is enough.
     return {
-        name: {"task": name, "schedule": timedelta(seconds=seconds), "options": {"expires": max(seconds * 2, 10)}}
+        name: {
+            "task": name,
+            "schedule": timedelta(seconds=seconds),
+            "kwargs": _KWARGS.get(name, {}),
+            "options": {"expires": max(seconds * 2, 10)},
+        }
         for name, seconds in BEAT_SECONDS.items()
     }
 
 
 def _configuration() -> dict[str, Any]:
+    """Read at the first use; a worker or beat without secrets ends here."""
+    refuse_unsound_deployment()
     conf: dict[str, Any] = {
         "beat_schedule": _schedule(),
+        "beat_scheduler": "gridgov.celery:StartNow",
+        "beat_max_loop_interval": 5,
         "timezone": settings.TIME_ZONE,
         "enable_utc": True,
         "task_ignore_result": True,
+        "result_expires": None,
+        # Acknowledged when done: a worker that dies in a task leaves it to another.
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_serializer": "json",
         "accept_content": ["json"],
+        # A caller never waits for a dead broker: what it would have said is found by the sweep.
+        "task_publish_retry": False,
         "worker_hijack_root_logger": False,
         "broker_connection_retry_on_startup": True,
-        "task_create_missing_queues": True,
     }
     if settings.REDIS_URL:
         conf |= {
             "broker_url": settings.REDIS_URL,
             "worker_prefetch_multiplier": 4,
-            # A worker that died gives its tasks back after this many seconds; none of ours runs so long.
+            # Seconds after which the tasks of a worker that died are given to another; none of ours runs so long.
             "broker_transport_options": {"visibility_timeout": 600, "socket_connect_timeout": 2, "socket_timeout": 10},
-            # A request must not wait for a dead broker: what it would have said is found by the sweep.
-            "task_publish_retry": False,
         }
     else:
         conf |= {
-            "broker_url": "memory://",
+            "broker_url": "memory://localhost//",
+            # The in-process queue is polled: without these two it moves 15 tasks a second.
             "worker_prefetch_multiplier": 64,
             "broker_transport_options": {"polling_interval": 0.02},
         }

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ImproperlyConfigured
 
 TAG = "gridgov"
 
@@ -12,7 +13,7 @@ TAG = "gridgov"
 def check_secrets(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """A server deployment brings its own secrets; only the embedded default may make them up."""
     found: list[CheckMessage] = []
-    if not settings.SECRET_KEY:
+    if "SECRET_KEY" in settings.MISSING_SECRETS:
         found.append(
             Error(
                 "SECRET_KEY is not set.",
@@ -62,3 +63,10 @@ def check_deployment(app_configs: Any = None, **kwargs: Any) -> list[CheckMessag
             )
         )
     return found
+
+
+def refuse_unsound_deployment() -> None:
+    """Raise :class:`ImproperlyConfigured` with every error of this module, for servers, which run no checks."""
+    found = check_secrets() + check_deployment()
+    if found:
+        raise ImproperlyConfigured("\n".join(str(message) for message in found))

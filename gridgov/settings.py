@@ -3,6 +3,7 @@
 With nothing set it is the embedded default: SQLite, an in-process queue, and secrets made once and kept in ``var/``.
 """
 
+import secrets
 from pathlib import Path
 
 from gridgov import env
@@ -20,11 +21,15 @@ DATABASES = {"default": env.database(env.text("DATABASE_URL", f"sqlite:///{DATA_
 EMBEDDED = DATABASES["default"]["ENGINE"] == "gridgov.sqlite"
 REDIS_URL = env.text("REDIS_URL")
 
-SECRET_KEY = env.text("SECRET_KEY") or (env.stored_secret(DATA_DIR / "secret_key") if EMBEDDED else "")
+_secrets = {name: env.text(name) for name in ("SECRET_KEY", "JOURNAL_KEY")}
+if EMBEDDED:
+    _secrets = {name: value or env.stored_secret(DATA_DIR / name.lower()) for name, value in _secrets.items()}
+# Named by gridgov.E001 and E002, which keep every process from starting.
+MISSING_SECRETS = [name for name, value in _secrets.items() if not value]
+# Django cannot even run its checks without a key: one that nobody knows.
+SECRET_KEY = _secrets["SECRET_KEY"] or secrets.token_urlsafe(48)
 # Key of the journal's HMAC chain. Whoever loses it cannot prove the journal any more: back it up apart from the data.
-JOURNAL_KEY = env.text("JOURNAL_KEY") or (env.stored_secret(DATA_DIR / "journal_key") if EMBEDDED else "")
-# Where the digest of each checkpoint is also written: put it on another disk, or on write-once storage.
-CHECKPOINT_FILE = env.text("CHECKPOINT_FILE", str(DATA_DIR / "checkpoints.log"))
+JOURNAL_KEY = _secrets["JOURNAL_KEY"]
 
 INSTALLED_APPS = [
     "gridgov",
@@ -109,17 +114,17 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = env.folder("STATIC_ROOT", DATA_DIR / "static")
+# Set where the files were collected (the image); otherwise they are served straight from the source folders, so that
+# the embedded default and the tests need no collectstatic.
+STATIC_ROOT = env.text("STATIC_ROOT") or None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+WHITENOISE_AUTOREFRESH = DEBUG
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.folder("MEDIA_ROOT", DATA_DIR / "media")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-# Straight from the source folders, so that the embedded default and the tests need no collectstatic; an image that
-# has collected its files sets STATIC_COLLECTED.
-WHITENOISE_USE_FINDERS = not env.flag("STATIC_COLLECTED")
-WHITENOISE_AUTOREFRESH = DEBUG
 # A form or JSON body; uploaded files are not counted.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024

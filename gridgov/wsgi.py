@@ -4,6 +4,10 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from gridgov.checks import refuse_unsound_deployment
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gridgov.settings")
 
+# A server, unlike a command, runs no checks of its own: without secrets it must not come up at all.
+refuse_unsound_deployment()
 application = get_wsgi_application()

@@ -14,6 +14,8 @@ if not _given:
     os.environ["GRIDGOV_TEST_DIR"] = str(_root)
     atexit.register(shutil.rmtree, _root, ignore_errors=True)
 
+# Tasks sent by a test stay in its process. What needs a real broker starts its own (GRIDGOV_TEST_REDIS_URL).
+os.environ.pop("REDIS_URL", None)
 os.environ["GRIDGOV_DATA_DIR"] = str(_root / "var")
 os.environ.setdefault("SECRET_KEY", "for-the-tests-only-" + "s" * 40)
 os.environ.setdefault("JOURNAL_KEY", "for-the-tests-only-" + "j" * 40)

@@ -1,0 +1,81 @@
+"""``manage.py serve``: the whole site in one process, for one machine."""
+
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils.translation import gettext as _
+
+from gridgov.asgi import Application, Part
+from gridgov.celery import app
+from gridgov.common import wake
+from gridgov.embedded import BeatThread, WorkerThread
+from gridgov.sqlite.watcher import Watcher
+
+# Seconds that open requests and streams are given at the end.
+_GRACE_SECONDS = 5
+
+
+class Command(BaseCommand):
+    help = "在一个进程内运行网页、任务与定时调度（内置 SQLite 部署）。"
+    requires_system_checks = "__all__"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="监听地址，默认 127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000, help="端口，默认 8000")
+
+    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        """Serves until SIGINT or SIGTERM, then stops every part and exits with 0.
+
+        On PostgreSQL this is refused: there web, worker and beat are processes of their own.
+        """
+        if not settings.EMBEDDED:
+            raise CommandError(_("serve 只用于内置 SQLite 部署；PostgreSQL 部署请分别启动 web、worker 与 beat。"))
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            raise CommandError(_("数据库尚未迁移，请先运行 manage.py migrate。"))
+        connection.close()
+
+        parts: list[Part] = [WorkerThread(app), BeatThread(app), Watcher(wake.changed)]
+        server = _Server(
+            uvicorn.Config(
+                Application(parts=parts),
+                host=host,
+                port=port,
+                lifespan="on",
+                interface="asgi3",
+                access_log=False,
+                log_level="warning",
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+            ),
+            ready=lambda: self.stdout.write(
+                _("已启动：http://%(host)s:%(port)s/ （Ctrl-C 停止）") % {"host": host, "port": port}
+            ),
+        )
+        # The server ends in good order on these two and then raises the signal once more for us.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _leave)
+        server.run()
+        if not server.started:
+            raise CommandError(_("无法在 %(host)s:%(port)s 启动，端口可能已被占用。") % {"host": host, "port": port})
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, *, ready: Any) -> None:
+        super().__init__(config)
+        self._say_ready = ready
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._say_ready()
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    sys.exit(0)

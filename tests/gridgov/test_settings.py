@@ -1,0 +1,72 @@
+"""What a fresh process makes of its environment."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+
+PRINT = (
+    "import json; from django.conf import settings as s;"
+    "print(json.dumps([s.DEBUG, s.EMBEDDED, len(s.SECRET_KEY), len(s.JOURNAL_KEY),"
+    " s.DATABASES['default']['NAME'], s.SECRET_KEY]))"
+)
+
+
+def run(*command, data_dir, **variables):
+    kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=settings.BASE_DIR,
+        env={
+            **kept,
+            "DJANGO_SETTINGS_MODULE": "gridgov.settings",
+            "GRIDGOV_DATA_DIR": str(data_dir),
+            "PYTHONIOENCODING": "utf-8",
+            **variables,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_embedded_default_needs_nothing_and_keeps_its_secrets(tmp_path):
+    first = run("-c", PRINT, data_dir=tmp_path)
+    second = run("-c", PRINT, data_dir=tmp_path)
+    assert first.returncode == 0, first.stderr
+    debug, embedded, secret, journal, name, _ = json.loads(first.stdout)
+    assert (debug, embedded, name) == (False, True, str(tmp_path / "gridgov.sqlite3"))
+    assert min(secret, journal) >= 50
+    assert second.stdout == first.stdout
+
+
+def test_postgresql_without_secrets_fails_the_check_and_makes_none_up(tmp_path):
+    result = run("manage.py", "check", data_dir=tmp_path, DATABASE_URL="postgres://u@nowhere/x")
+    assert result.returncode == 1
+    for identifier in ("gridgov.E001", "gridgov.E002", "gridgov.E005", "HINT"):
+        assert identifier in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-c", "import gridgov.wsgi"],
+        ["-c", "import gridgov.asgi"],
+        ["-m", "celery", "-A", "gridgov", "worker"],
+        ["-m", "celery", "-A", "gridgov", "beat"],
+    ],
+)
+def test_process_does_not_start_without_secrets(tmp_path, command):
+    result = run(*command, data_dir=tmp_path, DATABASE_URL="postgres://u@nowhere/x")
+    assert result.returncode != 0
+    assert "gridgov.E002" in result.stderr
+
+
+def test_unreadable_variable_is_named(tmp_path):
+    result = run("manage.py", "check", data_dir=tmp_path, DEBUG="perhaps")
+    assert result.returncode != 0
+    assert "DEBUG must be one of" in result.stderr
