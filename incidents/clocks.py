@@ -533,3 +533,19 @@ def amended(
         )
         changed.append(_cured(armed(same, calendars, now=move.at), move.at))
     return Plan(tuple(started), tuple(changed))
+
+
+def facts(plan: Plan) -> dict[str, Any]:
+    """What the journal says of the clocks: which began with which due time, and how the others stand."""
+    said: dict[str, Any] = {}
+    if plan.started:
+        said["started"] = {
+            f"{c.kind}:{c.cycle}": c.due_at.isoformat() if c.due_at else None for c in plan.started
+        }
+    if plan.changed:
+        said["clocks"] = {f"{c.kind}:{c.cycle}": _fact(c) for c in plan.changed}
+    return said
+
+
+def _fact(clock: ClockState) -> str:
+    return f"{clock.state} {clock.due_at.isoformat()}" if clock.is_live and clock.due_at else clock.state

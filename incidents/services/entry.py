@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-
 from incidents import journal
 from incidents.models import Incident, JournalEntry
-from incidents.signals import incident_changed
+from incidents.signals import announce
 
 #: Everything that may be journalled this way; transitions have their own names.
 KINDS = frozenset(
@@ -66,7 +64,5 @@ def append(
         return None
     row = journal.row(incident.pk, entry)
     row.save(force_insert=True)
-    transaction.on_commit(
-        lambda: incident_changed.send(sender=Incident, incident_id=incident.pk, seq=entry.seq), robust=True
-    )
+    announce(incident.pk, entry.seq)
     return row

@@ -23,7 +23,7 @@ from incidents import catalogue, clocks, journal, sla
 from incidents.attachments import claim
 from incidents.models import IdempotencyKey, Incident, Reporter
 from incidents.numbers import next_number
-from incidents.services.transition import announce, clock_facts
+from incidents.signals import announce
 
 DESCRIPTION_LIMIT = 2_000
 ADDRESS_LIMIT = 200
@@ -105,7 +105,7 @@ def report(
         version=1,
         at=at,
         recorded_at=now,
-        payload=_facts(incident, category, component, body) | clock_facts(plan),
+        payload=_facts(incident, category, component, body) | clocks.facts(plan),
         text=body.description,
     )
     incident.head_seq, incident.head_mac = entry.seq, entry.mac

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-
 from incidents import clocks, journal, sla
 from incidents.case import clocks_of
 from incidents.models import Incident, JournalEntry
-from incidents.signals import incident_changed
+from incidents.signals import announce
 from incidents.workflow import ENDED, WITH_LIVE_TICKET, Action, Status, Transition
 
 
@@ -100,7 +98,7 @@ def prepare(
         version=version,
         at=at,
         recorded_at=recorded_at,
-        payload={**payload, **clock_facts(plan)},
+        payload={**payload, **clocks.facts(plan)},
         text=text,
     )
     values: dict[str, Any] = {
@@ -130,22 +128,6 @@ def prepare(
     return Prepared(incident, values, plan, entry)
 
 
-def clock_facts(plan: clocks.Plan) -> dict[str, Any]:
-    """What the journal says of the clocks: which began with which due time, and how the others stand."""
-    said: dict[str, Any] = {}
-    if plan.started:
-        said["started"] = {
-            f"{c.kind}:{c.cycle}": c.due_at.isoformat() if c.due_at else None for c in plan.started
-        }
-    if plan.changed:
-        said["clocks"] = {f"{c.kind}:{c.cycle}": _fact(c) for c in plan.changed}
-    return said
-
-
-def _fact(clock: clocks.ClockState) -> str:
-    return f"{clock.state} {clock.due_at.isoformat()}" if clock.is_live and clock.due_at else clock.state
-
-
 def write(prepared: Prepared) -> JournalEntry | None:
     """The move stands in the tables; None, with nothing written, if the case is no longer as it was read.
 
@@ -168,9 +150,3 @@ def write(prepared: Prepared) -> JournalEntry | None:
     announce(incident.pk, entry.seq)
     return entry
 
-
-def announce(incident_id: int, seq: int) -> None:
-    """After the commit the deliverer is told to look. A failure there is the sweep's to mend, never the caller's."""
-    transaction.on_commit(
-        lambda: incident_changed.send(sender=Incident, incident_id=incident_id, seq=seq), robust=True
-    )

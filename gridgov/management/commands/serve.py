@@ -61,9 +61,11 @@ class Command(BaseCommand):
         # The server ends in good order on these two and then raises the signal once more for us.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _leave)
-        server.run()
-        if not server.started:
-            raise CommandError(_("无法在 %(host)s:%(port)s 启动，端口可能已被占用。") % {"host": host, "port": port})
+        try:
+            server.run()
+        finally:
+            if not server.started:
+                self.stderr.write(_("无法在 %(host)s:%(port)s 启动，端口可能已被占用。") % {"host": host, "port": port})
 
 
 class _Server(uvicorn.Server):
