@@ -9,8 +9,9 @@ number would stand for other data.
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.apps import apps
 from django.conf import settings
@@ -19,6 +20,7 @@ T = TypeVar("T")
 
 _lock = threading.Lock()
 _tokens: dict[str, str] = {}
+_references: "weakref.WeakSet[Reference[Any]]" = weakref.WeakSet()
 _read_at = float("-inf")
 
 
@@ -33,6 +35,13 @@ def expire() -> None:
     """The next read in this process asks the database for the tokens."""
     global _read_at
     _read_at = float("-inf")
+
+
+def forget() -> None:
+    """This process holds nothing any more, as if it had just started. For a database that was put back as a whole."""
+    expire()
+    for reference in tuple(_references):
+        reference.drop()
 
 
 def _token(name: str) -> str:
@@ -54,6 +63,11 @@ class Reference(Generic[T]):
         self._load = load
         self._guard = threading.Lock()
         self._held: tuple[str, T] | None = None
+        _references.add(self)
+
+    def drop(self) -> None:
+        """The next read loads the set again."""
+        self._held = None
 
     def get(self) -> T:
         """The set as of at most a second ago. One statement a second a process, for all sets together."""
