@@ -202,7 +202,7 @@ class _Sentence:
         begins = any(self.calendar.date_of(from_micros(pause[0])) == day.on for pause in self.pauses)
         if not day.kind.works:
             looks = "inside" if self._is_inside_pause(day.on) else "rest"
-            return (looks, day.kind, day.on if begins else None)
+            return (looks, day.kind)
         if self.unit.is_civil:
             return ("counted" if day.used else "inside", day.kind, day.on if begins else None)
         if not day.used:
@@ -272,6 +272,8 @@ class _Sentence:
             touched = self._touched(pause)
             measure = "个工作日" if self.unit is Unit.CIVIL_WORK_DAYS else "日"
             words += f"（占{touched}{measure}，不计）" if touched else "（不影响计日）"
+        elif self.unit.is_working and not self.calendar.worked_between(*pause):
+            words += "（不占工作时间）"
         return words
 
     def _touched(self, pause: tuple[int, int]) -> int:
@@ -387,7 +389,7 @@ def _joined(runs: Sequence[Run]) -> Iterator[Run]:
 
 def _is_weekend(run: Run) -> bool:
     key, days = run
-    return key == ("rest", DayKind.WEEKEND, None) and _rest(days) == "周末"
+    return key == ("rest", DayKind.WEEKEND) and _rest(days) == "周末"
 
 
 def _rest(run: Sequence[DayUse]) -> str:
