@@ -65,6 +65,8 @@ class Area(models.Model):
     path = models.CharField(_("路径"), max_length=120, editable=False, default="")
     kind = models.CharField(_("城乡类型"), max_length=8, choices=Kind, blank=True)
     has_desk = models.BooleanField(_("设有指挥中心"), default=False)
+    # of a city: whose lines these are and under which map approval number; shown on every map of it
+    attribution = models.CharField(_("地图来源与审图号"), max_length=200, blank=True)
     boundary = models.BinaryField(_("边界"))  # WKB, polygon or multipolygon, lon/lat
     min_lon = models.FloatField(editable=False)
     min_lat = models.FloatField(editable=False)

@@ -1,5 +1,6 @@
 """The writers of areas, zones, places and components other than the area import. One transaction each."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 from gridgov.common import audit
 from gridgov.common.errors import FieldError
 from gridgov.common.reference import touch
-from grids.models import Area, Component, IndexRevision, Place, ServiceZone
+from grids.models import Area, CodePattern, Component, IndexRevision, Place, ServiceZone
 from grids.spatial import REFERENCE, areas
 
 _CHUNK = 500
@@ -29,11 +30,11 @@ def raise_revision() -> int:
 
 
 def change_area(*, area: Area, by: Any = None, **values: Any) -> Area:
-    """Name, kind or desk of an area are as given; boundary, code and parent come by import only.
+    """Name, kind, desk or attribution of an area are as given; boundary, code and parent come by import only.
 
     Raises FieldError for another field.
     """
-    allowed = {"name", "kind", "has_desk"}
+    allowed = {"name", "kind", "has_desk", "attribution"}
     for field in values:
         if field not in allowed:
             raise FieldError(field, _("只能通过导入修改"))
@@ -55,6 +56,18 @@ def set_desks(*, root: Area, levels: Iterable[int]) -> int:
         if not found.exists():
             return 0
         return found.update(has_desk=True, revision=raise_revision())
+
+
+def set_code_patterns(*, root: Area, patterns: dict[int, str]) -> None:
+    """The city's codes have these forms by level (0: components). Raises FieldError for a broken expression."""
+    for pattern in patterns.values():
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise FieldError("pattern", _("不是正则表达式:%(pattern)s") % {"pattern": pattern}) from error
+    with transaction.atomic():
+        for level, pattern in patterns.items():
+            CodePattern.objects.update_or_create(root=root, level=level, defaults={"pattern": pattern})
 
 
 def save_zone(*, zone: ServiceZone, members: Iterable[int], by: Any = None) -> ServiceZone:

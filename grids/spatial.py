@@ -38,6 +38,7 @@ class AreaRecord:
     area_m2: float
     active: bool
     revision: int
+    attribution: str  # of a city, for its maps
     ancestors: tuple[int, ...]  # ids from the root down to itself
     chain: Chain
 
@@ -230,7 +231,7 @@ def load_index() -> AreaIndex:
     )  # fmt: skip
     levels = {row[0]: row[2] for row in rows}
     records = [_record(row, levels) for row in rows]
-    boundaries = [bytes(row[18]) if row[16] is None else None for row in rows]
+    boundaries = [bytes(row[19]) if row[16] is None else None for row in rows]
     index = AreaIndex(records, boundaries, revision)
     zones: dict[int, set[int]] = {}
     for area_id, zone_id in ServiceZone.areas.through.objects.values_list("area_id", "servicezone_id"):
@@ -245,7 +246,7 @@ def _record(row: tuple[Any, ...], levels: dict[int, int]) -> AreaRecord:
     return AreaRecord(
         id=row[0], root_id=row[1], level=row[2], code=row[3], name=row[4], parent_id=row[5], path=row[6], kind=row[7],
         has_desk=row[8], box=row[9:13], label=row[13:15], area_m2=row[15], active=row[16] is None, revision=row[17],
-        ancestors=ancestors, chain=tuple(by_level.get(level) for level in range(1, 6)),  # type: ignore[arg-type]
+        attribution=row[18], ancestors=ancestors, chain=tuple(by_level.get(level) for level in range(1, 6)),  # type: ignore[arg-type]
     )  # fmt: skip
 
 
