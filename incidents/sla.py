@@ -6,14 +6,13 @@ and the tables. Locks: the case first, then its clocks, everywhere.
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 from django.db.models import Case as SqlCase
 from django.db.models import DateTimeField, Value, When
 
 from gridgov.common import work_calendar
 from gridgov.common.business_time import WorkCalendar
-from incidents import catalogue
+from incidents.catalogue import catalogue, limit_for
 from incidents.clocks import ClockState, Plan, Policy
 from incidents.models import Clock, ClockSegment
 
@@ -34,11 +33,11 @@ def policies(
     """The policy that a clock started now would get, by kind: standard, else category, else the default."""
 
     def policy_for(kind: str) -> Policy:
-        limits = catalogue.limit_for(kind, category_id, standard_id)
+        limits = limit_for(kind, category_id, standard_id)
         if not limits:
             return Policy(standard=standard[0], standard_version=standard[1])
         return Policy(
-            limits=tuple(_frozen(limit) for limit in limits),
+            limits=tuple(limit.as_json() for limit in limits),
             standard=standard[0],
             standard_version=standard[1],
             calendar_version_id=work_calendar.current_version(limits[-1].calendar).pk,
@@ -49,27 +48,10 @@ def policies(
 
 def policies_of(category_id: int, standard_id: int | None) -> Callable[[str], Policy]:
     """:func:`policies` with the standard's code and version filled in from the catalogue."""
-    standard = catalogue.standard(standard_id) if standard_id else None
+    standard = catalogue().standard(standard_id)
     return policies(
         category_id, standard_id, standard=(standard.code, standard.version) if standard else ("", 0)
     )
-
-
-def _frozen(limit: Any) -> Mapping[str, Any]:
-    return {
-        "id": limit.id,
-        "key": limit.milestone,
-        "label": limit.label,
-        "unit": str(limit.unit),
-        "minutes": limit.minutes,
-        "count": limit.count,
-        "ladder": limit.ladder,
-        "evidence": limit.evidence,
-        "steps": [
-            {"key": s.key, "anchor": str(s.anchor), "share": s.share_left_ratio, "minutes": s.after_minutes}
-            for s in limit.steps
-        ],
-    }
 
 
 # --- writing ----------------------------------------------------------------------------------------------------

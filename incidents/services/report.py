@@ -19,8 +19,9 @@ from gridgov.common.coordinates import to_wgs84
 from gridgov.common.errors import Conflict, FieldError, FieldErrors
 from grids.models import Component
 from grids.spatial import areas
-from incidents import catalogue, clocks, journal, sla
+from incidents import clocks, journal, sla
 from incidents.attachments import claim
+from incidents.catalogue import CategorySpec, catalogue
 from incidents.models import IdempotencyKey, Incident, Reporter
 from incidents.numbers import next_number
 from incidents.signals import announce
@@ -151,7 +152,7 @@ def _has_reporter(body: Report, user_id: int | None) -> bool:
 # --- checking ---------------------------------------------------------------------------------------------------
 
 
-def _check(body: Report, at: datetime) -> tuple[Any, Component | None]:
+def _check(body: Report, at: datetime) -> tuple[CategorySpec, Component | None]:
     errors: list[FieldError] = []
 
     def refuse(name: str, message: str) -> None:
@@ -161,7 +162,7 @@ def _check(body: Report, at: datetime) -> tuple[Any, Component | None]:
     if not body.category:
         refuse("category", _("请选择类别"))
     else:
-        category = catalogue.category_by_code(body.category)
+        category = catalogue().category_by_code(body.category)
         if category is None or not category.is_active:
             category = None
             refuse("category", _("没有这个类别：%(code)s") % {"code": body.category[:40]})

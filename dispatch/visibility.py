@@ -1,0 +1,36 @@
+"""Which cases a person may know of. Whatever is not here answers as if it did not exist (404)."""
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from dispatch.actors import Actor
+from dispatch.models import Ticket
+from grids import permissions
+from incidents.models import Incident, NamedAccess
+
+
+def cases_of(by: Actor, *, wide: bool = False) -> QuerySet[Incident]:
+    """The cases that ``by`` may see: where he holds view_incident, and those that concern him.
+
+    Lists of people with an area take the area alone, so that its index serves them; ``wide`` (one case by its
+    number) and people without an area add what concerns them: their department's and their own tickets, what they
+    reported, check or verify. Confidential cases are seen by the people named on them only.
+    """
+    if by.is_system:
+        return Incident.objects.all()
+    if by.user_id is None:
+        return Incident.objects.filter(pk=by.reporter_incident_id) if by.reporter_incident_id else Incident.objects.none()
+    in_area = permissions.area_filter(by.grants)
+    has_area = bool(permissions.visible_area_ids(by.grants))
+    seen = in_area if has_area and not wide else in_area | _concerning(by)
+    named = Exists(NamedAccess.objects.filter(incident=OuterRef("pk"), user=by.user_id))
+    return Incident.objects.filter(seen).filter(Q(is_confidential=False) | named)
+
+
+def _concerning(by: Actor) -> Q:
+    own = Q(reported_by=by.user_id) | Q(checker=by.user_id) | Q(verifier=by.user_id)
+    if not by.department_ids and by.worker_id is None:
+        return own
+    mine = Q(worker=by.worker_id) if by.worker_id is not None else Q()
+    if by.department_ids:
+        mine |= Q(department__in=by.department_ids)
+    return own | Exists(Ticket.objects.filter(mine, incident=OuterRef("pk")))
