@@ -127,10 +127,12 @@ def lay_out(outline: shapely.Polygon, communities: list[str], rng: np.random.Gen
         out = np.argsort(np.linalg.norm(centres - anchors[i], axis=1), kind="stable")
         towns = [code for code in inside if not is_rural(code)]
         villages = [code for code in inside if is_rural(code)]
-        order = np.concatenate([
-            sorted(out[: len(towns)], key=lambda c: tuple(centres[c])),
-            sorted(out[len(towns) :], key=lambda c: tuple(centres[c])),
-        ]).astype(int)
+        order = np.concatenate(
+            [
+                sorted(out[: len(towns)], key=lambda c: tuple(centres[c])),
+                sorted(out[len(towns) :], key=lambda c: tuple(centres[c])),
+            ]
+        ).astype(int)
         owner = nearest(here, centres)
         for code, centre in zip([*towns, *villages], order, strict=True):
             grounds[code] = here[owner == centre]

@@ -6,9 +6,14 @@ import pytest
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import TransactionTestCase
+from hypothesis import settings
 
 from gridgov.common import reference
 from incidents import triggers
+
+# How long one example takes says something about the machine, not about the code.
+settings.register_profile("gridgov", deadline=None)
+settings.load_profile("gridgov")
 
 
 def _lift_triggers(connection: BaseDatabaseWrapper) -> None:

@@ -1,0 +1,34 @@
+# Needs Python 3.11+ and make; everything else is fetched into .venv or, as root on Debian, by apt-get.
+PORT ?= 8000
+HOST ?= 127.0.0.1
+PY := .venv/bin/python
+
+.PHONY: setup demo demo-data test test-services test-slow lint bench
+
+setup:
+	@sh scripts/setup.sh
+
+demo: demo-data
+	@exec $(PY) manage.py serve --host $(HOST) --port $(PORT)
+
+demo-data: setup
+	@$(PY) manage.py migrate --verbosity 0
+	@$(PY) manage.py load_demo
+
+test: setup
+	@$(PY) -m scripts.run_tests sqlite
+
+test-services: setup
+	@$(PY) -m scripts.run_tests services
+
+test-slow: setup
+	@$(PY) -m scripts.run_tests slow
+
+lint: setup
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@.venv/bin/lint-imports --no-logo
+	@$(PY) manage.py makemigrations --check --dry-run
+
+bench: setup
+	@$(PY) -m benchmarks.sqlite_writers

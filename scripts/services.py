@@ -1,0 +1,209 @@
+"""PostgreSQL, Redis, a web server, a worker and a beat for the tests: private, and gone when the block ends."""
+
+import contextlib
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg2
+import redis
+
+from scripts import programs
+
+_PYTHON = sys.executable
+_PATIENCE_SECONDS = 60
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait(ready, what: str, process: subprocess.Popen | None = None) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            if ready():
+                return
+        except (OSError, psycopg2.Error, redis.RedisError):
+            pass
+        if process is not None and process.poll() is not None:
+            raise RuntimeError(f"{what} ended with {process.returncode} instead of starting")
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{what} did not start within {_PATIENCE_SECONDS} s")
+        time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def running(command: list[str], log: Path, **options) -> Iterator[subprocess.Popen]:
+    """The process runs inside the block and is ended, by its id, after it."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **options)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _server_account() -> pwd.struct_passwd | None:
+    """PostgreSQL refuses to run as root: the account it runs as instead, None for our own."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+    raise RuntimeError("there is no account to run PostgreSQL as")
+
+
+@contextlib.contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """The address of a fresh PostgreSQL server whose data live in ``folder``; not made to survive a power cut."""
+    programs_folder = programs.postgres()
+    account = _server_account()
+    data = folder / "postgres"
+    data.mkdir(mode=0o700)
+    who = {}
+    if account:
+        os.chown(data, account.pw_uid, account.pw_gid)
+        who = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    subprocess.run(
+        [programs_folder / "initdb", "-D", data, "-U", "gridgov", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        cwd="/",
+        **who,
+    )
+    port = free_port()
+    options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "max_connections": 200}
+    options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "256MB"}
+    command = [str(programs_folder / "postgres"), "-D", str(data)]
+    for name, value in options.items():
+        command += ["-c", f"{name}={value}"]
+    address = f"postgres://gridgov@127.0.0.1:{port}/postgres"
+    with running(command, folder / "postgres.log", cwd="/", **who) as process:
+        _wait(lambda: _execute(address, "SELECT 1"), "PostgreSQL", process)
+        yield address
+
+
+def _execute(address: str, statement: str) -> bool:
+    connection = psycopg2.connect(address)
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connection.close()
+    return True
+
+
+def database(address: str, name: str) -> str:
+    """A new empty database ``name`` on the server of ``address``; its address."""
+    _execute(address, f'DROP DATABASE IF EXISTS "{name}"')
+    _execute(address, f'CREATE DATABASE "{name}"')
+    return urlunsplit(urlsplit(address)._replace(path=f"/{name}"))
+
+
+@contextlib.contextmanager
+def redis_server(folder: Path) -> Iterator[str]:
+    """The address of a fresh Redis server that keeps nothing."""
+    port = free_port()
+    command = [programs.redis(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    with running(command, folder / "redis.log") as process:
+        address = f"redis://127.0.0.1:{port}/0"
+        client = redis.Redis.from_url(address)
+        _wait(client.ping, "Redis", process)
+        client.close()
+        yield address
+
+
+def deployment(database_url: str, redis_url: str, folder: Path) -> dict[str, str]:
+    """The environment of one deployment's processes."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "gridgov.settings",
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "GRIDGOV_DATA_DIR": str(folder / "live"),
+        "SECRET_KEY": "only-for-the-tests-" + "s" * 40,
+        "JOURNAL_KEY": "only-for-the-tests-" + "j" * 40,
+    }
+
+
+def worker_command() -> list[str]:
+    return [_PYTHON, "-m", "celery", "-A", "gridgov", "worker", "--concurrency=2", "--loglevel=WARNING"]
+
+
+def beat_command() -> list[str]:
+    return [_PYTHON, "-m", "celery", "-A", "gridgov", "beat", "--pidfile=", "--loglevel=WARNING"]
+
+
+@contextlib.contextmanager
+def live(environment: dict[str, str], folder: Path) -> Iterator[str]:
+    """Web, worker and beat as processes on a migrated database; the address of the web server."""
+    subprocess.run(
+        [_PYTHON, "manage.py", "migrate", "--verbosity", "0"], cwd=programs.ROOT, env=environment, check=True
+    )
+    port = free_port()
+    web = [_PYTHON, "-m", "gunicorn", "gridgov.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
+    options = {"cwd": programs.ROOT, "env": environment}
+
+    def answers() -> bool:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+
+    with (
+        running(web, folder / "web.log", **options) as process,
+        running(worker_command(), folder / "worker.log", **options),
+        running(beat_command(), folder / "beat.log", **options),
+    ):
+        _wait(answers, "the web server", process)
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def everything() -> Iterator[dict[str, str]]:
+    """The variables with which pytest runs on PostgreSQL, and against a live deployment in ``GRIDGOV_LIVE_URL``.
+
+    A PostgreSQL in ``DATABASE_URL`` and a Redis in ``REDIS_URL`` are used when given, else started here.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="gridgov-services-"))
+    folder.chmod(0o755)
+    given_database, given_redis = os.environ.get("DATABASE_URL", ""), os.environ.get("REDIS_URL", "")
+    try:
+        with contextlib.ExitStack() as stack:
+            if given_database.startswith("postgres"):
+                address = given_database
+            else:
+                address = stack.enter_context(postgres(folder))
+            redis_url = given_redis or stack.enter_context(redis_server(folder))
+            environment = deployment(database(address, "gridgov_live"), redis_url, folder)
+            url = stack.enter_context(live(environment, folder))
+            yield {
+                "DATABASE_URL": urlunsplit(urlsplit(address)._replace(path="/gridgov")),
+                "GRIDGOV_LIVE_URL": url,
+                "GRIDGOV_LIVE_DATABASE_URL": environment["DATABASE_URL"],
+                "GRIDGOV_TEST_REDIS_URL": redis_url,
+                "GRIDGOV_LIVE_LOGS": str(folder),
+            }
+    except BaseException:
+        for log in sorted(folder.glob("*.log")):
+            print(f"--- {log.name}\n{log.read_text(errors='replace')[-4000:]}", file=sys.stderr)
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
