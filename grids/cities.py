@@ -36,7 +36,7 @@ def load_city(name: str, *, by: Any = None) -> tuple[Area, list[Loaded]]:
     Raises FieldError for an unknown name and LoadRefused should its areas not fit.
     """
     if name not in city_names():
-        raise FieldError("name", _("没有这个城市的数据,现有:%(names)s") % {"names": "、".join(city_names())})
+        raise FieldError("name", _("没有这个城市的数据，现有：%(names)s") % {"names": "、".join(city_names())})
     folder = DATA / name
     city = orjson.loads((folder / "city.json").read_bytes())
     root, done = city["root"], []

@@ -42,7 +42,7 @@ class LoadRefused(DomainError):
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         errors = [finding for finding in findings if finding.is_error]
-        super().__init__(_("%(count)d处拓扑错误,未写入任何数据") % {"count": len(errors)}, findings=list(findings))
+        super().__init__(_("%(count)d处拓扑错误，未写入任何数据") % {"count": len(errors)}, findings=list(findings))
         self.findings = list(findings)
 
 
@@ -115,7 +115,7 @@ def plan_load(
     plan's findings.
     """
     if level not in (Level.DISTRICT, Level.STREET, Level.COMMUNITY, Level.GRID):
-        raise FieldError("level", _("只能导入区县、街道、社区、网格四级;城市的边界由其下级合并而成"))
+        raise FieldError("level", _("只能导入区县、街道、社区、网格四级；城市的边界由其下级合并而成"))
     revision = IndexRevision.objects.values_list("value", flat=True).first() or 0
     held = _read(root)
     city = next((area for area in held if area.parent_id is None and area.level == Level.CITY), None)
@@ -155,7 +155,7 @@ def commit(plan: Plan, *, by: Any = None) -> int | None:
     with transaction.atomic():
         revision = raise_revision()
         if revision != plan.revision + 1:
-            raise Conflict(_("导入期间区域已被修改,请重新导入"))
+            raise Conflict(_("导入期间区域已被修改，请重新导入"))
         root_id = _write_root(plan, root_values, revision)
 
         def row(area: Wanted, values: dict[str, Any]) -> Area:

@@ -74,7 +74,7 @@ class Area(models.Model):
     max_lat = models.FloatField(editable=False)
     label_lon = models.FloatField(editable=False)
     label_lat = models.FloatField(editable=False)
-    area_m2 = models.FloatField(_("面积(平方米)"), editable=False)
+    area_m2 = models.FloatField(_("面积（平方米）"), editable=False)
     valid_from = models.DateField(_("启用日期"))
     valid_to = models.DateField(_("停用日期"), null=True, blank=True)
     revision = models.PositiveBigIntegerField(_("修订号"), editable=False)
@@ -158,8 +158,8 @@ class CodePattern(models.Model):
 class ServiceZone(models.Model):
     """A grouping of areas by another layer of government (城管, 警务 …) or of one big site.
 
-    A zone covers its areas and everything below them. Written by the admin and ``load_zones`` through
-    ``grids.services``.
+    A zone covers its areas and everything below them. Written by ``grids.services`` and
+    ``grids.registers``.
     """
 
     class Kind(models.TextChoices):
@@ -194,8 +194,8 @@ class ServiceZone(models.Model):
 class Place(models.Model):
     """A building, shop, rented house or site: an address, a point and who answers for it, never its residents.
 
-    ``area`` is the deepest area known at its point when it was last written. Written by the admin and
-    ``load_places`` through ``grids.services``.
+    ``area`` is the deepest area known at its point when it was last written. Written by the admin and by
+    ``grids.registers``.
     """
 
     class Kind(models.TextChoices):
@@ -246,8 +246,8 @@ class Component(models.Model):
     """A city component (部件): typed, coded, at a point, with the codes that are printed on it.
 
     ``code`` follows the city's pattern (by default 16 digits: 6 district, 2 + 2 class, 6 serial); ``qr_token`` and
-    ``short_code`` never change once printed. Who owns or maintains it is personnel's. Written by the admin and
-    ``load_components`` through ``grids.services``.
+    ``short_code`` never change once printed. Who owns or maintains it is personnel's. Written by the admin and by
+    ``grids.registers``.
     """
 
     class State(models.TextChoices):

@@ -86,7 +86,7 @@ def plan_zones(*, root: str, path: str) -> RegisterPlan:
             if len(found) == 1:
                 ids.add(found[0])
             else:
-                reason = _("层级间编码重复,请写作 层级:编码") if found else _("没有这个区域")
+                reason = _("层级间编码重复，请写作 层级:编码") if found else _("没有这个区域")
                 faults.add(line, "areas", f"{code} {reason}")
         plan.members[row["code"]] = frozenset(ids)
         zone = held.get(row["code"])
@@ -240,7 +240,7 @@ def _choice(row: Row, name: str, choices: Any, default: str, line: int, faults: 
             return value
     if given:
         listed = "、".join(str(label) for label in choices.labels)
-        faults.add(line, name, _("应为下列之一:%(listed)s") % {"listed": listed})
+        faults.add(line, name, _("应为下列之一：%(listed)s") % {"listed": listed})
     return ""
 
 

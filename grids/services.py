@@ -64,7 +64,7 @@ def set_code_patterns(*, root: Area, patterns: dict[int, str]) -> None:
         try:
             re.compile(pattern)
         except re.error as error:
-            raise FieldError("pattern", _("不是正则表达式:%(pattern)s") % {"pattern": pattern}) from error
+            raise FieldError("pattern", _("不是正则表达式：%(pattern)s") % {"pattern": pattern}) from error
     with transaction.atomic():
         for level, pattern in patterns.items():
             CodePattern.objects.update_or_create(root=root, level=level, defaults={"pattern": pattern})

@@ -14,6 +14,7 @@ import orjson
 import shapely
 from django.utils.translation import gettext as _
 
+from gridgov.common.coordinates import Crs, to_wgs84
 from gridgov.common.errors import FieldError, FieldErrors
 from grids.geometry import Shapes, canonical
 
@@ -56,7 +57,7 @@ class Faults:
         self.found.append(
             FieldError(
                 column,
-                _("第%(row)d行 %(column)s:%(message)s") % {"row": row, "column": column, "message": message},
+                _("第%(row)d行 %(column)s：%(message)s") % {"row": row, "column": column, "message": message},
                 row=row,
             )
         )
@@ -91,10 +92,26 @@ def read_features(path: str | Path, columns: Columns, *, to_lonlat: Callable[[np
 
 
 def converter(crs: str) -> Callable[[np.ndarray], np.ndarray] | None:
-    """What turns an array of lon, lat in ``crs`` (wgs84, gcj02, bd09) into CGCS2000; None where nothing is to do."""
-    if crs == "wgs84":
+    """What turns an (n, 2) array of lon, lat in ``crs`` (wgs84, gcj02, bd09) into CGCS2000; None for the identity.
+
+    Raises FieldError("crs").
+    """
+    try:
+        datum = Crs.parse(crs)
+    except ValueError as error:
+        raise FieldError("crs", str(error)) from error
+    if datum in (Crs.WGS84, Crs.CGCS2000):
         return None
-    raise FieldError("crs", _("未知坐标系"))
+
+    def convert(at: np.ndarray) -> np.ndarray:
+        # neighbours share their vertices: each position is worked out once
+        unique, places = np.unique(at, axis=0, return_inverse=True)
+        # what lies off the earth stays as it is, for the check of the boundaries to name
+        moved = [to_wgs84(lon, lat, datum) if abs(lon) <= 180 and abs(lat) <= 90 else (lon, lat)
+                 for lon, lat in unique.tolist()]  # fmt: skip
+        return np.array(moved)[places.ravel()]
+
+    return convert
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -106,7 +123,7 @@ def read_bytes(path: str | Path) -> bytes:
     except FileNotFoundError:
         raise FieldError("file", _("找不到文件 %(path)s") % {"path": path}) from None
     except (OSError, EOFError, zlib.error) as error:
-        raise FieldError("file", _("文件不完整或无法解压:%(error)s") % {"error": error}) from error
+        raise FieldError("file", _("文件不完整或无法解压：%(error)s") % {"error": error}) from error
 
 
 def decode(data: bytes) -> str:
@@ -127,7 +144,7 @@ def read_rows(data: bytes, required: tuple[str, ...] = ()) -> Iterator[tuple[int
     header = [name.strip() for name in reader.fieldnames or []]
     missing = [name for name in required if name not in header]
     if missing:
-        raise FieldError("file", _("缺少列:%(columns)s") % {"columns": "、".join(missing)})
+        raise FieldError("file", _("缺少列：%(columns)s") % {"columns": "、".join(missing)})
     reader.fieldnames = header
     try:
         for row in reader:
@@ -135,14 +152,14 @@ def read_rows(data: bytes, required: tuple[str, ...] = ()) -> Iterator[tuple[int
             if any(values.values()):
                 yield reader.line_num, values
     except csv.Error as error:
-        raise FieldError("file", _("CSV无法解析:%(error)s") % {"error": error}) from error
+        raise FieldError("file", _("CSV无法解析：%(error)s") % {"error": error}) from error
 
 
 def _from_geojson(data: bytes, columns: Columns) -> Features:
     try:
         document = orjson.loads(decode(data))
     except orjson.JSONDecodeError as error:
-        message = _("不是完整的GeoJSON(第%(line)d行第%(column)d列)") % {"line": error.lineno, "column": error.colno}
+        message = _("不是完整的GeoJSON（第%(line)d行第%(column)d列）") % {"line": error.lineno, "column": error.colno}
         raise FieldError("file", message) from error
     members = document.get("features") if isinstance(document, dict) else None
     if not isinstance(members, list) or not members:
@@ -166,7 +183,7 @@ def _from_csv(data: bytes, columns: Columns) -> Features:
         raise FieldError("file", _("文件没有数据行"))
     column = next((name for name in _WKT_FIELDS if name in records[0][1]), None)
     if column is None:
-        raise FieldError("file", _("缺少WKT列(%(columns)s)") % {"columns": "、".join(_WKT_FIELDS)})
+        raise FieldError("file", _("缺少WKT列（%(columns)s）") % {"columns": "、".join(_WKT_FIELDS)})
     texts = np.array([values[column] for _, values in records], dtype=object)
     return _features(records, shapely.from_wkt(texts, on_invalid="ignore"), columns)
 

@@ -10,7 +10,7 @@ from grids.cities import city_names, load_city
 
 
 class Command(BaseCommand):
-    help = _("导入随项目提供的城市(全部层级、指挥中心和编码规则),可重复执行")
+    help = _("导入随项目提供的城市（全部层级、指挥中心和编码规则），可重复执行")
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", choices=city_names())
@@ -22,7 +22,7 @@ class Command(BaseCommand):
             raise CommandError(str(error.message)) from error
         for level in done:
             self.stdout.write(
-                _("%(level)s:新增 %(added)d,变更 %(changed)d,不变 %(same)d")
+                _("%(level)s：新增 %(added)d，变更 %(changed)d，不变 %(same)d")
                 % {
                     "level": level.level.label, "added": level.added, "changed": level.changed,
                     "same": level.unchanged,
