@@ -226,7 +226,8 @@ def load_index() -> AreaIndex:
     rows = list(
         Area.objects.order_by("level", "id").values_list(
             "id", "root_id", "level", "code", "name", "parent_id", "path", "kind", "has_desk", "min_lon", "min_lat",
-            "max_lon", "max_lat", "label_lon", "label_lat", "area_m2", "valid_to", "revision", "boundary",
+            "max_lon", "max_lat", "label_lon", "label_lat", "area_m2", "valid_to", "revision", "attribution",
+            "boundary",
         )
     )  # fmt: skip
     levels = {row[0]: row[2] for row in rows}
