@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from gridgov.common import reference
 from incidents import triggers
+from tests.worlds import World, make_world
 
 # How long one example takes says something about the machine, not about the code.
 settings.register_profile("gridgov", deadline=None)
@@ -53,3 +54,9 @@ def _flush_past_the_journal() -> Iterator[None]:
 def _fresh_reference_data() -> None:
     """What the process keeps of the database is of the test before, whose data are gone."""
     reference.forget()
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    """The test city with its people (see ``tests.worlds``)."""
+    return make_world()
