@@ -149,7 +149,7 @@ def save_standard(
     by: User | None = None,
     at: datetime | None = None,
 ) -> FilingStandard:
-    """The standard of the 小类 ``category`` (a code) stands as given, with exactly ``limits``; version + 1 if changed."""
+    """The standard of the 小类 ``category`` (a code) is as given, with exactly ``limits``; version + 1 if changed."""
     _require(by)
     steps = list(system_steps)
     unknown = [step for step in steps if step not in SYSTEM_STEPS]
