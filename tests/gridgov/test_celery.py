@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from gridgov.celery import BEAT_SECONDS, StartNow, _configuration, app
@@ -66,3 +67,15 @@ def test_ages_takes_one_statement(django_assert_num_queries):
     heartbeat.beat("beat")
     with django_assert_num_queries(1):
         assert set(heartbeat.ages()) == {"worker", "beat"}
+
+
+@pytest.mark.django_db
+def test_alive_tells_a_part_that_lives_from_one_that_does_not(capsys):
+    heartbeat.beat("worker")
+    heartbeat.beat("beat", at=now() - timedelta(seconds=90))
+    call_command("alive", "worker")
+    assert "worker" in capsys.readouterr().out
+    with pytest.raises(CommandError, match="90"):
+        call_command("alive", "beat", "--seconds", "60")
+    with pytest.raises(CommandError, match="sweep"):
+        call_command("alive", "sweep")

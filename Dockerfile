@@ -1,0 +1,24 @@
+FROM python:3.11-slim
+
+ENV PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1
+
+WORKDIR /app
+RUN useradd --uid 10001 --create-home gridgov && mkdir -p /data /srv/static && chown gridgov /data
+
+COPY requirements.txt .
+RUN pip install -r requirements.txt
+
+COPY . .
+# Collected once, under the embedded default: no secret and no database is needed or left in the image.
+RUN STATIC_ROOT=/srv/static GRIDGOV_DATA_DIR=/tmp/build python manage.py collectstatic --noinput --verbosity 0 \
+    && rm -rf /tmp/build
+
+ENV STATIC_ROOT=/srv/static \
+    GRIDGOV_DATA_DIR=/data
+USER gridgov
+EXPOSE 8000
+# Pages and API as WSGI. gunicorn takes the number of processes from WEB_CONCURRENCY.
+CMD ["gunicorn", "gridgov.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--threads", "4", "--worker-tmp-dir", "/dev/shm"]
