@@ -158,6 +158,7 @@ class WorkCalendar:
     covers_to: date | None = None
     _tracks: dict[str, _Track] = field(default_factory=dict, init=False, repr=False)
     _hours: dict[date, tuple[Interval, ...]] = field(default_factory=dict, init=False, repr=False)
+    _midnights: dict[date, int] = field(default_factory=dict, init=False, repr=False)
     _instants: dict[date, tuple[tuple[int, int], ...]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -228,7 +229,10 @@ class WorkCalendar:
 
     def midnight(self, on: date) -> int:
         """The beginning of a civil day, in microseconds since 1970."""
-        return wall_to_micros(on, 0, self.tz)
+        found = self._midnights.get(on)
+        if found is None:
+            found = self._midnights[on] = wall_to_micros(on, 0, self.tz)
+        return found
 
     def instants_of(self, on: date) -> tuple[tuple[int, int], ...]:
         """The working intervals of a day as instants in microseconds since 1970."""
