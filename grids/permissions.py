@@ -99,7 +99,7 @@ def holders(
     if capability is None:
         found = AreaMembership.objects.filter(_current(on))
     else:
-        found = _held(on).filter(**{_CODENAME: capability})
+        found = _held(on, **{_CODENAME: capability})
     found = found.filter(area__in=ids, user__is_active=True)
     if role is not None:
         found = found.filter(role=role)
@@ -112,10 +112,13 @@ def _current(on: date) -> Q:
     return Q(starts_on__lte=on) & (Q(ends_on__isnull=True) | Q(ends_on__gte=on))
 
 
-def _held(on: date) -> QuerySet[AreaMembership]:
-    """Memberships of the day with what each gives (by its own dates, not by the last sync of the groups)."""
+def _held(on: date, **more: Any) -> QuerySet[AreaMembership]:
+    """Memberships of the day with what each gives (by its own dates, not by the last sync of the groups).
+
+    ``more`` conditions on the permission go here: a later ``filter`` would join the permissions a second time.
+    """
     return AreaMembership.objects.filter(
-        _current(on), group__areagroupobjectpermission__content_object=F("area")
+        _current(on), group__areagroupobjectpermission__content_object=F("area"), **more
     )
 
 
@@ -138,6 +141,7 @@ def grant(
     it when the posting holds today.
     """
     with transaction.atomic():
+        before = AreaMembership.objects.filter(posting_ref=posting_ref).values_list("user_id", flat=True).first()
         group = _group(role, area.pk, frozenset(capabilities))
         membership, _created = AreaMembership.objects.update_or_create(
             posting_ref=posting_ref,
@@ -145,7 +149,7 @@ def grant(
                 "user": user, "role": role, "area": area, "group": group, "starts_on": starts_on, "ends_on": ends_on,
             },
         )
-        sync_members(_today(), users=[user.pk])
+        sync_members(_today(), users={user.pk, before or user.pk})
     return membership
 
 
