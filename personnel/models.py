@@ -167,12 +167,8 @@ class ComponentDuty(models.Model):
         OWNS = "owns", _("权属")
         MAINTAINS = "maintains", _("养护")
 
-    component = models.ForeignKey(
-        Component, verbose_name=_("部件"), on_delete=models.CASCADE, related_name="duties"
-    )
-    department = models.ForeignKey(
-        Department, verbose_name=_("部门"), on_delete=models.PROTECT, related_name="duties"
-    )
+    component = models.ForeignKey(Component, verbose_name=_("部件"), on_delete=models.CASCADE, related_name="duties")
+    department = models.ForeignKey(Department, verbose_name=_("部门"), on_delete=models.PROTECT, related_name="duties")
     kind = models.CharField(_("责任"), max_length=12, choices=Kind)
 
     class Meta:

@@ -253,6 +253,9 @@ def post(
                 ends_on=ends_on,
                 posting_ref=posting.reference,
             )
+        if role in ADMINISTRATORS and not worker.user.is_staff:
+            # lets them reach the admin pages; what they may do there is asked of their postings
+            User.objects.filter(pk=worker.user_id).update(is_staff=True)
         audit.record(action="posting.begin", actor=by, obj=posting, detail=_described(posting))
     return posting
 
