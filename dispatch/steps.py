@@ -29,6 +29,7 @@ from incidents.workflow import OPEN, REJECT_REASONS, RESULTS, Action, Status, Tr
 from personnel.selectors import departments_of
 
 REOPEN_LIMIT = 2
+EXTENSION_LIMIT = 2
 IMPOSE_AFTER_RETURNS = 2
 SUSPEND_LIMIT = timedelta(days=366)
 SUPERVISION_LEVELS = 4
@@ -65,7 +66,9 @@ def words(asked: Asked) -> str:
     reason = asked.given.get("reason", "")
     if asked.line.action in (Action.REJECT, Action.DECLINE):
         reason = ""
-    return "\n".join(part.strip() for part in (reason, asked.given.get("note", ""), asked.given.get("waive", "")) if part)
+    return "\n".join(
+        part.strip() for part in (reason, asked.given.get("note", ""), asked.given.get("waive", "")) if part
+    )
 
 
 def photos(asked: Asked, least: int, name: str = "attachments") -> tuple[UUID, ...]:
@@ -160,9 +163,7 @@ def _standard(asked: Asked, code: Any, category_id: int) -> StandardSpec:
 
 def _file(asked: Asked) -> Step:
     found = _standard(asked, asked.given["standard"], asked.case.incident.category_id)
-    return Step(
-        changes={"standard_id": found.id}, facts={"standard": found.code, "standard_version": found.version}
-    )
+    return Step(changes={"standard_id": found.id}, facts={"standard": found.code, "standard_version": found.version})
 
 
 def _dispatch(asked: Asked) -> Step:
@@ -171,7 +172,9 @@ def _dispatch(asked: Asked) -> Step:
     joint = read.handlers("joint", asked.given.get("joint", ()), root_id=incident.city_id, lead=lead)
     if asked.line.action is Action.IMPOSE and incident.return_count < IMPOSE_AFTER_RETURNS:
         raise Conflict(
-            _("退单%(count)s次后才能裁定") % {"count": IMPOSE_AFTER_RETURNS}, code="not_yet", returns=incident.return_count
+            _("退单%(count)s次后才能裁定") % {"count": IMPOSE_AFTER_RETURNS},
+            code="not_yet",
+            returns=incident.return_count,
         )
     return Step(
         changes={"assignment": incident.assignment + 1},
@@ -205,9 +208,7 @@ def _suspend(asked: Asked) -> Step:
         raise FieldError("until", _("挂账期限须晚于现在"))
     if until > asked.at + SUSPEND_LIMIT:
         raise FieldError("until", _("挂账最长一年"))
-    return Step(
-        changes={"suspended_until": until, "was_suspended": True}, facts={"until": until.isoformat()}
-    )
+    return Step(changes={"suspended_until": until, "was_suspended": True}, facts={"until": until.isoformat()})
 
 
 def _resume(asked: Asked) -> Step:
@@ -228,9 +229,7 @@ def _reach_milestone(asked: Asked) -> Step:
     if key not in {m["key"] for m in waiting}:
         raise FieldError("milestone", _("没有这个待完成的节点"), choices=[m["key"] for m in waiting])
     limit = next(lim for lim in handle.limits if lim["key"] == key)  # type: ignore[union-attr]
-    return Step(
-        facts={"milestone": key}, attachments=photos(asked, 1 if limit.get("evidence") else 0), milestone=key
-    )
+    return Step(facts={"milestone": key}, attachments=photos(asked, 1 if limit.get("evidence") else 0), milestone=key)
 
 
 def _feed_back(asked: Asked) -> Step:
@@ -385,7 +384,12 @@ def _transfer(asked: Asked) -> Step:
         raise Conflict(_("已退回过一次，不能再退回"), code="given_back_before")
     return Step(
         changes={"holder_id": target_id, "previous_holder_id": incident.holder_id, "is_given_back": back},
-        facts={"from": incident.holder_id, "target": target_id, "target_code": index.get(target_id).code, "back": back},
+        facts={
+            "from": incident.holder_id,
+            "target": target_id,
+            "target_code": index.get(target_id).code,
+            "back": back,
+        },
     )
 
 
@@ -397,13 +401,17 @@ def centres_next_to(case: Case) -> list[int]:
         return []
     above = index.centre_for(holder.parent_id) if holder.parent_id else None
     place = set(case.place_chain)
-    below = [centre.id for centre in index.centres_below(holder.id) if not case.incident.is_placed or centre.id in place]
+    below = [
+        centre.id for centre in index.centres_below(holder.id) if not case.incident.is_placed or centre.id in place
+    ]
     return ([above.id] if above else []) + below
 
 
 def _supervise(asked: Asked) -> Step:
     current = asked.case.incident.supervision_level
-    level = read.integer("level", asked.given["level"]) if "level" in asked.given else min(current + 1, SUPERVISION_LEVELS)
+    level = (
+        read.integer("level", asked.given["level"]) if "level" in asked.given else min(current + 1, SUPERVISION_LEVELS)
+    )
     if not 1 <= level <= SUPERVISION_LEVELS:
         raise FieldError("level", _("督办级别须在1到%(most)s之间") % {"most": SUPERVISION_LEVELS})
     facts: dict[str, Any] = {"level": level}
@@ -456,4 +464,3 @@ RULES: Mapping[Action, Rule] = {
     Action.SUPERVISE: _supervise,
     Action.NOTE: _note,
 }
-

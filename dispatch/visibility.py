@@ -18,7 +18,9 @@ def cases_of(by: Actor, *, wide: bool = False) -> QuerySet[Incident]:
     if by.is_system:
         return Incident.objects.all()
     if by.user_id is None:
-        return Incident.objects.filter(pk=by.reporter_incident_id) if by.reporter_incident_id else Incident.objects.none()
+        return (
+            Incident.objects.filter(pk=by.reporter_incident_id) if by.reporter_incident_id else Incident.objects.none()
+        )
     in_area = permissions.area_filter(by.grants)
     has_area = bool(permissions.visible_area_ids(by.grants))
     seen = in_area if has_area and not wide else in_area | _concerning(by)

@@ -65,7 +65,8 @@ def _statements(vendor: str, table: str, columns: tuple[str, ...]) -> list[str]:
         changed = _changed(columns, "IS DISTINCT FROM", table)
         return [
             "CREATE OR REPLACE FUNCTION gridgov_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-            "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation'; "
+            "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME "
+            "USING ERRCODE = 'integrity_constraint_violation'; "
             "END $$",
             f"CREATE OR REPLACE TRIGGER {table}_no_update BEFORE UPDATE ON {table} "
             f"FOR EACH ROW WHEN ({changed}) EXECUTE FUNCTION gridgov_append_only()",

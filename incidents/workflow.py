@@ -300,7 +300,10 @@ TRANSITIONS: tuple[Transition, ...] = (
         G.EVALUATE, A.EVALUATE, {S.CLOSED}, S.EVALUATED, (Party.REPORTER, Cap.EVALUATE, Party.SYSTEM), "result",
         optional=("note",),
     ),
-    _line(G.EVALUATE, A.REOPEN, {S.CLOSED, S.EVALUATED}, S.FILED, (Cap.ACCEPT, Party.REPORTER), "reason", optional=("standard",)),
+    _line(
+        G.EVALUATE, A.REOPEN, {S.CLOSED, S.EVALUATED}, S.FILED, (Cap.ACCEPT, Party.REPORTER), "reason",
+        optional=("standard",),
+    ),
     _line(G.ACCEPT, A.REINSTATE, {S.REJECTED, S.DECLINED, S.VOIDED}, S.REPORTED, (Cap.FILE,), "reason"),
     # -- any stage -------------------------------------------------------------------------------------------
     _line(G.ACCEPT, A.VOID, OPEN, S.VOIDED, (Cap.DECIDE_SECOND,), "reason", tickets=T.RECALL_ALL, granted=True),

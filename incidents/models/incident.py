@@ -12,7 +12,6 @@ from incidents.workflow import ENDED, RESULTS, WITH_LIVE_TICKET, Status
 
 from .catalogue import Category, FilingStandard
 
-
 ENDED_VALUES = sorted(status.value for status in ENDED)
 WITH_TICKET_VALUES = sorted(status.value for status in WITH_LIVE_TICKET)
 
@@ -248,7 +247,7 @@ class NumberBlock(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """A request that was carried out once: the same key and body answers with the same case, another body is refused."""
+    """A request carried out once: the same key and body answers with the same case, another body is refused."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=100)

@@ -1,4 +1,4 @@
-"""What is journalled without moving a case: a request asked or refused, a joint ticket done, a step fired, a phone shown.
+"""What is journalled without moving a case: a request asked, a joint ticket done, a step fired, a phone shown.
 
 The version stays, so nobody's open form grows stale. May be used by dispatch; it writes neither status nor clocks.
 """

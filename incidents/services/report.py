@@ -3,7 +3,7 @@
 import hashlib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from grids.spatial import areas
 from incidents import clocks, journal, sla
 from incidents.attachments import claim
 from incidents.catalogue import CategorySpec, catalogue
-from incidents.models import IdempotencyKey, Incident, Reporter
+from incidents.models import IdempotencyKey, Incident, NamedAccess, Reporter
 from incidents.numbers import next_number
 from incidents.signals import announce
 
@@ -77,11 +77,13 @@ def report(
     channel: str,
     desk_area_id: int | None = None,
     idempotency_key: str = "",
+    named_for: Callable[[Incident], Iterable[int]] | None = None,
     at: datetime | None = None,
 ) -> Received:
     """A new case ``reported``, placed and with its holder, accept and total clocks running from ``at``.
 
     ``desk_area_id``: the centre of the person at the desk, which receives a case without a place.
+    ``named_for``: who is named on a confidential case; it is asked before the transaction.
     Raises FieldError(s) naming each wrong field, Conflict for a key used with another body; then nothing is written.
     """
     now = clock.now()
@@ -111,6 +113,7 @@ def report(
     )
     incident.head_seq, incident.head_mac = entry.seq, entry.mac
     reporter = Reporter(name=body.reporter_name, phone=body.reporter_phone) if _has_reporter(body, user_id) else None
+    named = sorted(set(named_for(incident))) if named_for is not None and incident.is_confidential else []
     try:
         with transaction.atomic():
             if idempotency_key and user_id is not None:
@@ -125,6 +128,8 @@ def report(
             journal.row(incident.pk, entry).save(force_insert=True)
             if body.attachments:
                 claim(body.attachments, incident_id=incident.pk, entry_seq=entry.seq, user_id=user_id)
+            if named:
+                NamedAccess.objects.bulk_create(NamedAccess(incident=incident, user_id=pk) for pk in named)
             announce(incident.pk, entry.seq)
     except IntegrityError:
         earlier = _earlier(user_id, idempotency_key)
@@ -227,7 +232,12 @@ def _position_errors(body: Report) -> list[FieldError]:
 
 
 def _case(
-    body: Report, category: Any, component: Component | None, user_id: int | None, desk_area_id: int | None, at: datetime
+    body: Report,
+    category: CategorySpec,
+    component: Component | None,
+    user_id: int | None,
+    desk_area_id: int | None,
+    at: datetime,
 ) -> Incident:
     index = areas.index()
     lon = lat = None
@@ -279,7 +289,7 @@ def _place_code(index: Any, chain: Sequence[int | None]) -> str:
     return record.code if record else ""
 
 
-def _clocks(incident: Incident, category: Any, at: datetime) -> clocks.Plan:
+def _clocks(incident: Incident, category: CategorySpec, at: datetime) -> clocks.Plan:
     move = clocks.Move(
         action=clocks.REPORT,
         source=None,
@@ -291,7 +301,7 @@ def _clocks(incident: Incident, category: Any, at: datetime) -> clocks.Plan:
     return clocks.plan(move, (), sla.policies_of(category.id, None), sla.calendars)
 
 
-def _facts(incident: Incident, category: Any, component: Component | None, body: Report) -> Mapping[str, Any]:
+def _facts(incident: Incident, category: CategorySpec, component: Component | None, body: Report) -> Mapping[str, Any]:
     return {
         "category": category.code,
         "source": body.source,

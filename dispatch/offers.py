@@ -1,0 +1,161 @@
+"""What a person may do to a case now, with the fields of each action: buttons and forms are made from this."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy
+
+from dispatch.actors import Actor
+from dispatch.cases import Case
+from dispatch.parties import separation_bar, standing
+from dispatch.steps import EXTENSION_LIMIT, IMPOSE_AFTER_RETURNS, REOPEN_LIMIT
+from incidents.catalogue import catalogue
+from incidents.workflow import (
+    ASKED_BY,
+    FIELD_LABELS,
+    REJECT_REASONS,
+    RESULTS,
+    Action,
+    RequestKind,
+    Status,
+    Transition,
+    available,
+    find,
+)
+
+#: The kind of control each field wants; what is not here is a line of text.
+KINDS = {
+    "reason": "textarea",
+    "note": "textarea",
+    "waive": "textarea",
+    "description": "textarea",
+    "attachments": "files",
+    "standard": "standard",
+    "category": "category",
+    "lead": "handler",
+    "joint": "handlers",
+    "until": "datetime",
+    "checker": "person",
+    "verifier": "person",
+    "into": "number",
+    "target": "centre",
+    "result": "choice",
+    "level": "choice",
+    "milestone": "choice",
+    "clocks": "choice",
+    "crs": "choice",
+    "lon": "float",
+    "lat": "float",
+}
+CHOICES = {
+    "level": {str(n): str(n) for n in range(1, 5)},
+    "clocks": {"keep": gettext_lazy("保留已用时间"), "restart": gettext_lazy("重新起算")},
+    "crs": {"wgs84": "WGS-84 / CGCS2000", "gcj02": "GCJ-02", "bd09": "BD-09"},
+    "result": {key: text for key, text in RESULTS.items() if key != "not_rated"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a form. ``choices`` of value to label where the kind is ``choice``."""
+
+    name: str
+    label: str
+    required: bool
+    kind: str
+    choices: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAction:
+    """An action, or with ``request`` an application for one, that is open to a person now."""
+
+    action: str
+    label: str
+    stage: str
+    fields: tuple[Field, ...]
+    request: bool = False
+
+
+def open_actions(case: Case, by: Actor) -> list[OpenAction]:
+    """What ``by`` may do now, in the table's order; what he may ask for comes last."""
+    status = Status(case.incident.status)
+    acts = [
+        OpenAction(line.action.value, str(line.action.label), line.stage.value, _fields(line, case))
+        for line in available(status)
+        if not line.granted and _fits(line, case, by)
+    ]
+    return acts + _requests(case, by, status)
+
+
+def _fits(line: Transition, case: Case, by: Actor) -> bool:
+    if standing(case, line.who, by) is None or separation_bar(case, line, by):
+        return False
+    if line.needs_ticket is not None and (case.last_lead is not None) != line.needs_ticket:
+        return False
+    incident = case.incident
+    if line.action is Action.IMPOSE:
+        return incident.return_count >= IMPOSE_AFTER_RETURNS
+    if line.action is Action.ANSWER:
+        category = catalogue().category(incident.category_id)
+        return category is not None and category.is_answerable
+    if line.action is Action.REOPEN:
+        return incident.reopen_count < REOPEN_LIMIT
+    if line.action is Action.REACH_MILESTONE:
+        return bool(_waiting_milestones(case))
+    return True
+
+
+def _requests(case: Case, by: Actor, status: Status) -> list[OpenAction]:
+    found = []
+    incident = case.incident
+    for kind, who in ASKED_BY.items():
+        line = find(kind.action, status)
+        if line is None or case.pending(kind.value) is not None or standing(case, who, by) is None:
+            continue
+        lead = case.lead
+        if kind is RequestKind.RETURN and lead is not None and lead.is_final:
+            continue
+        if kind is RequestKind.SUSPEND and incident.was_suspended:
+            continue
+        if kind is RequestKind.EXTEND and incident.extension_count >= EXTENSION_LIMIT:
+            continue
+        names = ("reason", "until", "attachments") if kind is RequestKind.SUSPEND else ("reason", "attachments")
+        fields = tuple(_field(name, name != "attachments", line, case) for name in names)
+        found.append(OpenAction(kind.value, str(kind.label), line.stage.value, fields, request=True))
+    return found
+
+
+def _fields(line: Transition, case: Case) -> tuple[Field, ...]:
+    optional = [
+        name
+        for name in line.optional
+        if not (name == "clocks" and case.live_clock("handle") is None)
+        and not (name == "waive" and not any(t.is_live for t in case.joint))
+    ]
+    return tuple(
+        [_field(name, True, line, case) for name in line.requires]
+        + [_field(name, False, line, case) for name in optional]
+    )
+
+
+def _field(name: str, required: bool, line: Transition, case: Case) -> Field:
+    kind, choices = KINDS.get(name, "text"), CHOICES.get(name)
+    if name == "reason" and line.action in (Action.REJECT, Action.DECLINE):
+        kind, choices = "choice", {key: str(text) for key, text in REJECT_REASONS.items()}
+    if name == "milestone":
+        choices = {m["key"]: m["label"] for m in _waiting_milestones(case)}
+    if name == "waive" or (name == "attachments" and line.action is Action.FEED_BACK):
+        required = required or name == "waive" or _after_photos(case) > 0
+    said = {key: str(text) for key, text in choices.items()} if choices else None
+    return Field(name, str(FIELD_LABELS[name]), required, kind, said)
+
+
+def _after_photos(case: Case) -> int:
+    standard = catalogue().standard(case.incident.standard_id)
+    return standard.after_photo_count if standard else 0
+
+
+def _waiting_milestones(case: Case) -> list[Any]:
+    handle = case.live_clock("handle")
+    return [m for m in handle.milestones if not m.get("met_at")] if handle else []
