@@ -30,6 +30,8 @@ MISSING_SECRETS = [name for name, value in _secrets.items() if not value]
 SECRET_KEY = _secrets["SECRET_KEY"] or secrets.token_urlsafe(48)
 # Key of the journal's HMAC chain. Whoever loses it cannot prove the journal any more: back it up apart from the data.
 JOURNAL_KEY = _secrets["JOURNAL_KEY"]
+# Each checkpoint of the journal is also a line of this file; keep a copy on another machine.
+CHECKPOINT_FILE = env.text("CHECKPOINT_FILE", str(DATA_DIR / "checkpoints.log"))
 
 INSTALLED_APPS = [
     "gridgov",
