@@ -14,7 +14,7 @@ from django.contrib.auth import get_user_model
 from django.utils.translation import gettext as _
 
 from dispatch import payload as read
-from dispatch.actors import Actor
+from dispatch.actors import Actor, actor_of
 from dispatch.cases import Case, RequestState
 from dispatch.parties import barred_from_verifying
 from dispatch.visibility import cases_of
@@ -26,13 +26,14 @@ from grids.spatial import areas
 from incidents.catalogue import StandardSpec, catalogue
 from incidents.models import Incident
 from incidents.workflow import OPEN, REJECT_REASONS, RESULTS, Action, Status, Transition
-from personnel.selectors import departments_of
 
 REOPEN_LIMIT = 2
 EXTENSION_LIMIT = 2
 IMPOSE_AFTER_RETURNS = 2
 SUSPEND_LIMIT = timedelta(days=366)
 SUPERVISION_LEVELS = 4
+#: Who may be asked to verify: the grid's worker, its leader, or a verifier of the desk.
+VERIFIERS = (Capability.PATROL, Capability.LEAD_GRID, Capability.VERIFY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,26 +252,17 @@ def _verifier(asked: Asked) -> Step:
     if raw is None:
         return Step(changes={"verifier_id": None}, facts={"verifier": None})
     user_id = read.integer("verifier", raw)
-    user = get_user_model().objects.filter(pk=user_id, is_active=True).values_list("pk", "worker__id").first()
-    on = clock.local_date(asked.at)
-    if user is None or not _may_verify(asked.case, user_id, on):
+    user = get_user_model().objects.filter(pk=user_id).first()
+    person = actor_of(user, on=clock.local_date(asked.at)) if user is not None else None
+    chain = (*asked.case.holder_chain, *asked.case.place_chain)
+    if person is None or not any(person.may(capability, chain) for capability in VERIFIERS):
         raise FieldError("verifier", _("核查人须是本区域在岗的网格员、网格长或核查员"))
     bar = barred_from_verifying(
-        asked.case, user_id=user_id, department_ids=departments_of(user_id, on), worker_id=user[1]
+        asked.case, user_id=user_id, department_ids=person.department_ids, worker_id=person.worker_id
     )
     if bar:
         raise FieldError("verifier", _("核查人不得是处置人、派遣人或自行处置人"), code=f"separation:{bar}")
     return Step(changes={"verifier_id": user_id}, facts={"verifier": user_id})
-
-
-def _may_verify(case: Case, user_id: int, on: Any) -> bool:
-    chain = [area_id for area_id in (*case.place_chain, *case.holder_chain) if area_id is not None]
-    able = (Capability.PATROL, Capability.LEAD_GRID, Capability.VERIFY)
-    return any(
-        holder.user_id == user_id
-        for capability in able
-        for holder in permissions.holders(on=on, areas_in=chain, capability=capability)
-    )
 
 
 def _verified(asked: Asked) -> Step:

@@ -131,7 +131,7 @@ def plan_load(
         return plan  # the rest would be judged by areas that are not there
     above = [area for area in held if area.active and Level.CITY < area.level < level]
     peers = {area.code: area for area in held if area.level == level}
-    parents = _parents_by_code(features, above, city, plan) if parents_given else _parents_by_overlap(features, above)
+    parents = (_parents_by_code if parents_given else _parents_by_overlap)(features, above, city, plan)
     wanted = _wanted(features, parents, plan)
     if not plan.errors:
         _differ(plan, wanted, peers, replace)
@@ -219,15 +219,23 @@ def _parents_by_code(features: Features, above: list[_Held], city: _Held | None,
     return parents
 
 
-def _parents_by_overlap(features: Features, above: list[_Held]) -> list[_Held | None]:
-    """Each area's parent by the largest overlap with the nearest level above that it overlaps. None: none does."""
-    parents: list[_Held | None] = [None] * len(features.codes)
+def _parents_by_overlap(
+    features: Features, above: list[_Held], city: _Held | None, plan: Plan
+) -> list[_Held | None]:
+    """Each area's parent by the largest overlap with the nearest level above that it overlaps. None: the city."""
+    parents: list[_Held | None] = [city if not above else None] * len(features.codes)
     for level in sorted({area.level for area in above}, reverse=True):
         open_ = np.array([i for i, parent in enumerate(parents) if parent is None], dtype=int)
         layer = [area for area in above if area.level == level]
         shapes = from_wkb([area.boundary for area in layer])
         for i, j in _largest_overlaps(features.shapes[open_], shapes).items():
             parents[open_[i]] = layer[j]
+    if above:
+        plan.findings += [
+            Finding(Kind.ORPHAN, (code,), detail=_("不在任何上级区域之内"))
+            for code, parent in zip(features.codes, parents, strict=True)
+            if parent is None
+        ]
     return parents
 
 

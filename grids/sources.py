@@ -213,6 +213,6 @@ def _features(records: list[tuple[int, dict[str, Any]]], shapes: Shapes, columns
         result.kinds.append(kind)
     for column in (columns.name, columns.parent, columns.kind):
         if column and not any(column in properties for _, properties in records):
-            faults.add(0, column, _("文件中没有这一列"))
+            faults.found.append(FieldError(column, _("文件中没有列：%(column)s") % {"column": column}))
     faults.refuse()
     return result

@@ -58,9 +58,7 @@ class Category(models.Model):
     is_must_report = models.BooleanField(_("须报告上级"), default=False)
     is_confidential = models.BooleanField(_("保密"), default=False)
     is_urgent = models.BooleanField(_("紧急"), default=False)
-    holder_level = models.PositiveSmallIntegerField(
-        _("首办层级"), choices=Level, default=Level.DISTRICT
-    )
+    holder_level = models.PositiveSmallIntegerField(_("首办层级"), choices=Level, default=Level.DISTRICT)
     duplicate_radius_m = models.PositiveIntegerField(_("疑似重复距离（米）"), default=50)
     duplicate_hours = models.PositiveIntegerField(_("疑似重复时间（小时）"), default=24)
     certainty = models.CharField(_("可信度"), max_length=12, choices=Certainty, default=Certainty.ASSUMED)
@@ -84,9 +82,7 @@ class FilingStandard(models.Model):
     writer. ``system_steps`` are the actions that the system takes without a click (urgent cases).
     """
 
-    category = models.ForeignKey(
-        Category, verbose_name=_("小类"), on_delete=models.PROTECT, related_name="standards"
-    )
+    category = models.ForeignKey(Category, verbose_name=_("小类"), on_delete=models.PROTECT, related_name="standards")
     code = models.CharField(_("代码"), max_length=30, unique=True)
     condition = models.CharField(_("立案条件"), max_length=200)
     closing_condition = models.CharField(_("结案条件"), max_length=300)
@@ -173,7 +169,11 @@ class Limit(models.Model):
     """
 
     standard = models.ForeignKey(
-        FilingStandard, verbose_name=_("立案条件"), null=True, blank=True, on_delete=models.PROTECT,
+        FilingStandard,
+        verbose_name=_("立案条件"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
         related_name="limits",
     )
     category = models.ForeignKey(

@@ -1,5 +1,6 @@
-"""The algebra of limits: 10,000 cases each, over calendars with holidays, seasons, night shifts and clock changes."""
+"""The algebra of limits, 10,000 cases a property, with holidays, seasons, night shifts and clock changes."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -71,7 +72,16 @@ class Draw:
         return Allowance(unit, minutes=self.number(minutes))
 
 
-draws = st.binary(min_size=32, max_size=32).map(Draw)
+PROPERTIES: list[Callable[[Draw], None]] = []
+
+
+def holds(check: Callable[[Draw], None]) -> Callable[[Draw], None]:
+    """Marks a property; hypothesis' own cost is many times theirs, so that they share its cases."""
+    PROPERTIES.append(check)
+    return check
+
+
+RANDOM = st.binary(min_size=32, max_size=32)
 
 
 def algebra(examples: int = 10_000):
@@ -88,9 +98,8 @@ def runs(start: datetime, *lengths: timedelta) -> list[tuple[datetime, datetime 
     return [(a, bounds[i + 1] if i + 1 < len(bounds) else None) for i, a in enumerate(bounds) if i % 2 == 0]
 
 
-@algebra()
-@given(draws)
-def test_due_is_the_earliest_instant_at_which_the_allowance_has_passed(draw) -> None:
+@holds
+def due_is_the_earliest_instant_at_which_the_allowance_has_passed(draw: Draw) -> None:
     calendar, start, allowance = draw.one_of(CALENDARS), draw.instant(), draw.allowance(INVERTIBLE)
     due = due_at(start, allowance, calendar)
     assert due >= start
@@ -99,9 +108,8 @@ def test_due_is_the_earliest_instant_at_which_the_allowance_has_passed(draw) -> 
         assert elapsed(start, due - MICROSECOND, allowance.unit, calendar) == allowance.span - MICROSECOND
 
 
-@algebra()
-@given(draws)
-def test_due_and_elapsed_never_fall_when_start_or_allowance_rise(draw) -> None:
+@holds
+def due_and_elapsed_never_fall_when_start_or_allowance_rise(draw: Draw) -> None:
     calendar, start, allowance = draw.one_of(CALENDARS), draw.instant(), draw.allowance(INVERTIBLE)
     later, more, unit = draw.span(), Allowance(allowance.unit, minutes=draw.number(600)), allowance.unit
     due = due_at(start, allowance, calendar)
@@ -113,17 +121,15 @@ def test_due_and_elapsed_never_fall_when_start_or_allowance_rise(draw) -> None:
     assert whole == passed + elapsed(start + later, start + later + more.span, unit, calendar)
 
 
-@algebra()
-@given(draws)
-def test_pause_and_resume_at_one_instant_changes_nothing(draw) -> None:
+@holds
+def pause_and_resume_at_one_instant_changes_nothing(draw: Draw) -> None:
     calendar, start, allowance = draw.one_of(CALENDARS), draw.instant(), draw.allowance(INVERTIBLE + CIVIL)
     segments = runs(start, draw.span(), timedelta())
     assert due_over(segments, allowance, calendar) == due_at(start, allowance, calendar)
 
 
-@algebra()
-@given(draws)
-def test_pause_outside_working_time_changes_nothing(draw) -> None:
+@holds
+def pause_outside_working_time_changes_nothing(draw: Draw) -> None:
     calendar, start = draw.one_of(CALENDARS), draw.instant()
     allowance = draw.allowance([Unit.WORK_HOURS, Unit.WORK_DAYS, Unit.CIVIL_WORK_DAYS])
     day = calendar.date_of(start) + timedelta(days=1 + draw.number(30))
@@ -138,9 +144,8 @@ def test_pause_outside_working_time_changes_nothing(draw) -> None:
     assert due_over(segments, allowance, calendar) == due_at(start, allowance, calendar)
 
 
-@algebra()
-@given(draws)
-def test_extension_is_the_sum_on_the_same_segments(draw) -> None:
+@holds
+def extension_is_the_sum_on_the_same_segments(draw: Draw) -> None:
     calendar, start, first = draw.one_of(CALENDARS), draw.instant(), draw.allowance(INVERTIBLE)
     unit, more = first.unit, Allowance(first.unit, minutes=draw.number(10_000))
     longer = extend(first, more)
@@ -155,9 +160,8 @@ def test_extension_is_the_sum_on_the_same_segments(draw) -> None:
     assert elapsed_over(segments, unit, calendar, extended) - before == more.span
 
 
-@algebra()
-@given(draws)
-def test_paused_clock_is_due_when_the_allowance_has_run(draw) -> None:
+@holds
+def paused_clock_is_due_when_the_allowance_has_run(draw: Draw) -> None:
     calendar, start, allowance = draw.one_of(CALENDARS), draw.instant(), draw.allowance(INVERTIBLE)
     unit = allowance.unit
     segments = runs(start, draw.span(), draw.span(), draw.span(), draw.span())
@@ -172,9 +176,8 @@ def test_paused_clock_is_due_when_the_allowance_has_run(draw) -> None:
     assert due_over(closed, allowance, calendar) == (due if reached else None)
 
 
-@algebra()
-@given(draws)
-def test_share_left_is_what_is_left_at_its_instant(draw) -> None:
+@holds
+def share_left_is_what_is_left_at_its_instant(draw: Draw) -> None:
     calendar, start, allowance = draw.one_of(CALENDARS), draw.instant(), draw.allowance(INVERTIBLE)
     allowance = extend(allowance, Allowance(allowance.unit, minutes=1))
     segments, share = runs(start, draw.span(), draw.span()), draw.number(101) / 100
@@ -190,9 +193,8 @@ def test_share_left_is_what_is_left_at_its_instant(draw) -> None:
     assert timedelta() <= left.span - (allowance.span - passed) < timedelta(minutes=1)
 
 
-@algebra()
-@given(draws)
-def test_civil_due_is_the_end_of_a_working_day_and_rises(draw) -> None:
+@holds
+def civil_due_is_the_end_of_a_working_day_and_rises(draw: Draw) -> None:
     calendar, start, allowance = draw.one_of(CALENDARS), draw.instant(), draw.allowance(CIVIL, count=12)
     allowance = extend(allowance, Allowance(allowance.unit, count=1))
     segments = runs(start, draw.span(), draw.span())
@@ -207,9 +209,18 @@ def test_civil_due_is_the_end_of_a_working_day_and_rises(draw) -> None:
     assert ratio_left(segments, allowance, calendar, due) == 0
 
 
+@algebra()
+@given(RANDOM)
+def test_limits_obey_every_property(data: bytes) -> None:
+    assert len(PROPERTIES) == 8
+    for check in PROPERTIES:
+        check(Draw(data))
+
+
 @algebra(1_000)
-@given(draws)
-def test_days_add_up_to_the_allowance_and_are_said_in_one_sentence(draw) -> None:
+@given(RANDOM)
+def test_days_add_up_to_the_allowance_and_are_said_in_one_sentence(data: bytes) -> None:
+    draw = Draw(data)
     calendar, start = draw.one_of(CALENDARS), draw.instant()
     allowance = draw.allowance(INVERTIBLE + CIVIL, minutes=6_000, count=20)
     segments = runs(start, draw.span(), draw.span())
@@ -228,8 +239,9 @@ def test_days_add_up_to_the_allowance_and_are_said_in_one_sentence(draw) -> None
 
 
 @algebra(1_000)
-@given(draws)
-def test_elapsed_equals_a_count_minute_by_minute_of_wall_time(draw) -> None:
+@given(RANDOM)
+def test_elapsed_equals_a_count_minute_by_minute_of_wall_time(data: bytes) -> None:
+    draw = Draw(data)
     start = draw.instant().replace(second=0, microsecond=0)
     end = start + timedelta(minutes=draw.number(40 * 1440))
     counted = 0
