@@ -152,7 +152,7 @@ def box_around(lon: float, lat: float, radius_m: float) -> BBox:
     check_position(lon, lat)
     if radius_m < 0:
         raise ValueError("半径不能为负")
-    angle = radius_m / EARTH_RADIUS_M * (1 + 1e-9)
+    angle = (radius_m + 0.001) / EARTH_RADIUS_M  # a millimetre for the rounding of the sines
     south, north = lat - math.degrees(angle), lat + math.degrees(angle)
     if south <= -90 or north >= 90:
         return -180.0, max(-90.0, south), 180.0, min(90.0, north)
@@ -164,7 +164,10 @@ def box_around(lon: float, lat: float, radius_m: float) -> BBox:
 
 def box_of(points: Iterable[Point]) -> BBox:
     """The least box that holds all the points. ValueError if there are none."""
-    lons, lats = zip(*points, strict=True)
+    held = list(points)
+    if not held:
+        raise ValueError("没有点")
+    lons, lats = zip(*held, strict=True)
     return min(lons), min(lats), max(lons), max(lats)
 
 
