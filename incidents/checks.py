@@ -7,7 +7,7 @@ from django.core.checks import CheckMessage, Error
 from django.db import connections
 
 from incidents import triggers
-from incidents.clocks import CLOCKS, REPORT
+from incidents.clock_table import CLOCKS, REPORT
 from incidents.models import ClockKind
 from incidents.workflow import (
     ASKED_BY,

@@ -22,6 +22,7 @@ from grids.spatial import areas
 from incidents import clocks, journal, sla
 from incidents.attachments import claim
 from incidents.catalogue import CategorySpec, catalogue
+from incidents.clock_table import REPORT
 from incidents.models import IdempotencyKey, Incident, NamedAccess, Reporter
 from incidents.numbers import next_number
 from incidents.signals import announce
@@ -99,7 +100,7 @@ def report(
         number=incident.number,
         head_seq=0,
         head_mac="",
-        action=clocks.REPORT,
+        action=REPORT,
         status_from="",
         status_to=incident.status,
         actor_id=user_id,
@@ -291,7 +292,7 @@ def _place_code(index: Any, chain: Sequence[int | None]) -> str:
 
 def _clocks(incident: Incident, category: CategorySpec, at: datetime) -> clocks.Plan:
     move = clocks.Move(
-        action=clocks.REPORT,
+        action=REPORT,
         source=None,
         target=incident.status,  # type: ignore[arg-type]
         at=at,
