@@ -90,8 +90,8 @@ def test_skipped_level_is_none_in_the_chain(skip, codes):
 
 
 def test_point_in_no_grid_gets_the_deepest_level_that_has_it(city):
-    load("110100", Level.STREET, features(["110101003"], [square(104.04, 36.0, 1, 2)]))
     load("110100", Level.DISTRICT, features(["110101"], [square(104.0, 36.0, 5, 2)]))
+    load("110100", Level.STREET, features(["110101003"], [square(104.04, 36.0, 1, 2)]))
     assert code_at(104.045, 36.005) == "110101003"  # a street that has no communities
     Area.objects.filter(code=GRID).update(valid_to="2100-01-01")
     services.raise_revision()
