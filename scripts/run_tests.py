@@ -18,6 +18,8 @@ def _pytest(*arguments: str, **variables: str) -> int:
 
 
 def main(leg: str, *more: str) -> int:
+    if leg not in {"sqlite", "services", "slow"}:
+        sys.exit(f"unknown leg {leg!r}: sqlite, services or slow")
     ran, missing = [], []
     parallel = ["-n", os.environ.get("TEST_PROCESSES", "2"), "--dist", "worksteal"]
     (ran if programs.want_browser() else missing).append("browser")
