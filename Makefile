@@ -13,7 +13,7 @@ demo: demo-data
 
 demo-data: setup
 	@$(PY) manage.py migrate --verbosity 0
-	@$(PY) manage.py load_demo
+	@$(PY) manage.py seed_reference
 
 test: setup
 	@$(PY) -m scripts.run_tests sqlite
