@@ -355,7 +355,7 @@ class _Sentence:
         return f"{self._date(local.date())}{self._time(local)}"
 
     def _time(self, local: datetime) -> str:
-        return f"{local:%-H:%M:%S}" if local.second else f"{local:%-H:%M}"
+        return f"{local.hour}:{local:%M:%S}" if local.second else f"{local.hour}:{local:%M}"
 
     def _span(self, start: datetime, end: datetime) -> str:
         begin, stop = start.astimezone(self.tz), end.astimezone(self.tz)
