@@ -1,0 +1,422 @@
+"""Reads for the API and the pages: a case whole, and the rows of lists. Nothing here writes.
+
+A case is two statements whatever its journal, clocks, tickets, requests and photos number: one for the case with all
+that hangs on it, one for the names of the people in it. Names of areas, categories, standards and departments come
+from the process.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from dispatch.actors import Actor
+from dispatch.cases import Case, case_from, with_all
+from dispatch.models import Request, RoutingProposal, Ticket
+from dispatch.parties import label as party_label
+from dispatch.visibility import cases_of
+from gridgov.common import business_time, work_calendar
+from gridgov.common.business_time import Allowance
+from gridgov.common.errors import NotFound
+from gridgov.common.json_rows import instant, rows, rows_subquery
+from grids import permissions
+from grids.capabilities import Capability
+from grids.models import LEVEL_NAMES
+from grids.spatial import areas
+from incidents.case import as_json
+from incidents.clocks import ClockState, allowance_of
+from incidents.models import Attachment, Clock, ClockKind, DuplicateCandidate, Incident, JournalEntry, NamedAccess
+from incidents.workflow import DECIDERS, Action, Party
+from personnel.roles import Role
+
+JOURNAL_PAGE = 100
+
+#: What a journal entry is called that is no action of the table.
+ENTRY_LABELS: Mapping[str, Any] = {
+    "report": gettext_lazy("上报"),
+    "request_asked": gettext_lazy("提出申请"),
+    "request_refused": gettext_lazy("不同意申请"),
+    "request_raised": gettext_lazy("申请转上级审批"),
+    "request_lapsed": gettext_lazy("申请失效"),
+    "joint_signed": gettext_lazy("协办签收"),
+    "joint_done": gettext_lazy("协办办结"),
+    "joint_refused": gettext_lazy("协办拒绝"),
+    "joint_waived": gettext_lazy("协办免除"),
+    "step": gettext_lazy("时限提醒"),
+    "placed_again": gettext_lazy("重新定位"),
+    "phone_revealed": gettext_lazy("查看完整电话"),
+    "recomputed": gettext_lazy("重算期限"),
+    "ladder_paused": gettext_lazy("暂停升级提醒"),
+    "ladder_released": gettext_lazy("恢复升级提醒"),
+    "entry_released": gettext_lazy("重新投递"),
+    "access_named": gettext_lazy("变更知情人"),
+    "exempted": gettext_lazy("免责"),
+}
+#: What the journal calls somebody who acted without a role.
+STANDING_LABELS: Mapping[str, Any] = {"joint_handler": gettext_lazy("协办单位人员")}
+
+
+def entry_label(action: str) -> str:
+    """What a journal entry's action is called."""
+    if action in Action.values:
+        return str(Action(action).label)
+    return str(ENTRY_LABELS.get(action, action))
+
+
+def role_label(role: str) -> str:
+    """What a role, or what somebody is to a case, is called; empty for none."""
+    if role in Role.values:
+        return str(Role(role).label)
+    if role in Party:
+        return party_label(Party(role))
+    return str(STANDING_LABELS.get(role, role))
+
+
+def masked(phone: str) -> str:
+    """138****2716: enough to recognise, not enough to call."""
+    digits = phone.strip()
+    if len(digits) < 7:
+        return "*" * len(digits)
+    return f"{digits[:3]}{'*' * (len(digits) - 7)}{digits[-4:]}"
+
+
+# --- a case -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A journal entry as it is shown. ``mac`` is the first 12 characters of its seal."""
+
+    seq: int
+    action: str
+    label: str
+    status_from: str
+    status_to: str
+    actor_id: int | None
+    actor: str
+    role: str
+    role_label: str
+    channel: str
+    version: int
+    at: datetime
+    text: str
+    payload: Mapping[str, Any]
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClockView:
+    """A clock with its limit and its reckoning in words."""
+
+    clock: ClockState
+    label: str
+    state_label: str
+    allowance: str
+    explain: str
+    is_exempt: bool
+
+    def is_overdue(self, now: datetime) -> bool:
+        return self.clock.state == "late" or (
+            self.clock.state == "running" and self.clock.due_at is not None and self.clock.due_at < now
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """A case with everything that is shown of it. ``names``: user id → name; ``worker_names``: worker id → name."""
+
+    case: Case
+    clocks: list[ClockView]
+    journal: list[Entry]
+    attachments: list[dict[str, Any]]
+    duplicates: list[dict[str, Any]]
+    merged: list[str]
+    routing: dict[str, Any] | None
+    reporter_name: str
+    reporter_phone: str
+    parent: str
+    component: str
+    names: Mapping[int, str]
+    worker_names: Mapping[int, str]
+
+    @property
+    def journal_next(self) -> int | None:
+        """The seq after which the next page of the journal begins, None where this one has the last entry."""
+        last = self.journal[-1].seq if self.journal else 0
+        return last if last and last < self.case.incident.head_seq else None
+
+
+_ENTRY_FIELDS = (
+    "seq", "action", "status_from", "status_to", "actor_id", "actor_role", "channel", "version", "at", "text",
+    "payload", "mac",
+)  # fmt: skip
+_ATTACHMENT_FIELDS = (
+    "id", "kind", "name", "size", "sha256", "width", "height", "taken_at", "lon", "lat", "uploaded_by_id",
+    "uploaded_at", "entry_seq",
+)  # fmt: skip
+
+
+def case_view(number: str, by: Actor, *, at: datetime, journal_after: int = 0) -> CaseView:
+    """The case with its journal's entries after ``journal_after`` (at most JOURNAL_PAGE). Two statements.
+
+    NotFound if ``by`` may not see it. ``at``: the present, for what is overdue.
+    """
+    row = _with_view(cases_of(by, wide=True), by, journal_after).filter(number=number).first()
+    if row is None:
+        raise NotFound(_("没有这个案件"))
+    case = case_from(row)
+    journal = rows(row.entry_rows)
+    attachments = rows(row.attachment_rows)
+    names, worker_names = _names(case, journal, attachments)
+    exempt = {r["id"] for r in rows(row.clock_rows) if r["is_exempt"]}
+    routing = rows(row.routing_rows)
+    return CaseView(
+        case=case,
+        clocks=[_clock_view(clock, at, is_exempt=clock.id in exempt) for clock in case.clocks],
+        journal=sorted((_entry(r, names) for r in journal), key=lambda entry: entry.seq),
+        attachments=sorted(attachments, key=lambda a: (a["entry_seq"], a["uploaded_at"], a["id"])),
+        duplicates=sorted(rows(row.duplicate_rows), key=lambda d: -d["score"]),
+        merged=sorted(r["number"] for r in rows(row.merged_rows)),
+        routing=routing[0] | {"joint": as_json(routing[0]["joint"])} if routing else None,
+        reporter_name=row.reporter_said or "",
+        reporter_phone=masked(row.reporter_number or ""),
+        parent=row.parent_number or "",
+        component=row.component_code or "",
+        names=names,
+        worker_names=worker_names,
+    )
+
+
+def _with_view(cases: QuerySet[Incident], by: Actor, journal_after: int) -> QuerySet[Incident]:
+    this = OuterRef("pk")
+    entries = JournalEntry.objects.filter(
+        incident=this, seq__gt=journal_after, seq__lte=journal_after + JOURNAL_PAGE
+    )
+    # the other case of a pair may be one that this person may not know of
+    alike = DuplicateCandidate.objects.filter(
+        permissions.area_filter(by.grants, prefix="other__"), incident=this, other__is_confidential=False
+    )
+    return with_all(cases).annotate(
+        entry_rows=rows_subquery(entries, link="incident", fields=_ENTRY_FIELDS),
+        attachment_rows=rows_subquery(
+            Attachment.objects.filter(incident=this), link="incident", fields=_ATTACHMENT_FIELDS
+        ),
+        duplicate_rows=rows_subquery(
+            alike, link="incident", fields=("score", "distance_m", "gap_minutes"), number=F("other__number"),
+            status=F("other__status"), category_id=F("other__category_id"),
+        ),
+        merged_rows=rows_subquery(
+            Incident.objects.filter(parent=this, is_confidential=False), link="parent", fields=("number",)
+        ),
+        routing_rows=rows_subquery(
+            RoutingProposal.objects.filter(incident=this),
+            link="incident",
+            fields=("lead_id", "joint", "reason", "rule_id", "made_at"),
+        ),
+        reporter_said=F("reporter__name"),
+        reporter_number=F("reporter__phone"),
+        parent_number=F("parent__number"),
+        component_code=F("component__code"),
+    )  # fmt: skip
+
+
+def _names(
+    case: Case, journal: Iterable[Mapping[str, Any]], attachments: Iterable[Mapping[str, Any]]
+) -> tuple[dict[int, str], dict[int, str]]:
+    incident = case.incident
+    users = {incident.reported_by_id, incident.checker_id, incident.verifier_id, incident.on_site_by_id}
+    users |= {entry["actor_id"] for entry in journal} | {a["uploaded_by_id"] for a in attachments}
+    users |= {i for t in case.tickets for i in (t.dispatched_by_id, t.signed_by_id)}
+    users |= {i for r in case.requests for i in (r.asked_by_id, r.decided_by_id)}
+    workers = {t.worker_id for t in case.tickets if t.worker_id is not None}
+    wanted = Q(pk__in=sorted(users - {None})) | (Q(worker__in=sorted(workers)) if workers else Q())
+    names: dict[int, str] = {}
+    worker_names: dict[int, str] = {}
+    for pk, name, login, worker_id in (
+        get_user_model().objects.filter(wanted).values_list("pk", "name", "username", "worker")
+    ):
+        names[pk] = name or login
+        if worker_id is not None:
+            worker_names[worker_id] = name or login
+    return names, worker_names
+
+
+def _entry(row: Mapping[str, Any], names: Mapping[int, str]) -> Entry:
+    actor_id, channel = row["actor_id"], row["channel"]
+    nobody = {"system": _("系统"), "link": _("上报人")}.get(channel, "")
+    return Entry(
+        seq=row["seq"],
+        action=row["action"],
+        label=entry_label(row["action"]),
+        status_from=row["status_from"],
+        status_to=row["status_to"],
+        actor_id=actor_id,
+        actor=names.get(actor_id, "") if actor_id is not None else nobody,
+        role=row["actor_role"],
+        role_label=role_label(row["actor_role"]),
+        channel=channel,
+        version=row["version"],
+        at=instant(row["at"]),  # type: ignore[arg-type]
+        text=row["text"],
+        payload=as_json(row["payload"]),
+        mac=row["mac"][:12],
+    )
+
+
+def _clock_view(clock: ClockState, now: datetime, *, is_exempt: bool) -> ClockView:
+    allowance = explained = ""
+    if clock.allowance is not None and clock.calendar_version_id is not None:
+        calendar = work_calendar.load(clock.calendar_version_id)
+        allowance = clock.allowance.describe(calendar.nominal_day_minutes)
+        until = clock.stopped_at if clock.stopped_at is not None else now.replace(second=0, microsecond=0)
+        is_late = clock.due_at is not None and until > clock.due_at and clock.state != "cancelled"
+        explained = _explained(
+            tuple(clock.segments),
+            clock.allowance,
+            clock.calendar_version_id,
+            _extensions(clock),
+            until if is_late else None,
+        )
+    return ClockView(
+        clock, str(ClockKind(clock.kind).label), str(Clock.State(clock.state).label), allowance, explained, is_exempt
+    )
+
+
+def _extensions(clock: ClockState) -> tuple[Allowance, ...]:
+    """What was granted beyond the limit that the clock was started under."""
+    if clock.allowance is None or not clock.limits or (clock.policy or {}).get("is_rework"):
+        return ()
+    first = allowance_of(clock.limits[-1])
+    more = clock.allowance.minutes - first.minutes, clock.allowance.count - first.count
+    if clock.allowance.unit is not first.unit or min(more) < 0 or not any(more):
+        return ()
+    return (Allowance(first.unit, minutes=more[0], count=more[1]),)
+
+
+@lru_cache(maxsize=4096)
+def _explained(
+    segments: tuple[tuple[datetime, datetime | None], ...],
+    allowance: Allowance,
+    calendar_version_id: int,
+    extensions: tuple[Allowance, ...],
+    at: datetime | None,
+) -> str:
+    try:
+        return business_time.explain(
+            segments, allowance, work_calendar.load(calendar_version_id), extensions=extensions, at=at
+        )
+    except business_time.OutsideCalendar:
+        return ""
+
+
+# --- lists ------------------------------------------------------------------------------------------------------
+
+#: The columns of a case in a list, and ``lead_id``, the department of its live lead ticket.
+ROW_FIELDS = (
+    "id", "number", "status", "version", "source", "category_id", "description", "address", "lon", "lat", "received_at",
+    "due_at", "status_at", "closed_at", "holder_id", "city_id", "district_id", "street_id", "community_id", "grid_id",
+    "is_urgent", "is_confidential", "supervision_level", "rework_count", "suspended_until", "lead_id", "lead_worker",
+)  # fmt: skip
+
+
+def with_lead(cases: QuerySet[Incident]) -> QuerySet[Incident]:
+    """``cases`` with the department, or the worker's name, of the live lead ticket."""
+    lead = Ticket.objects.filter(incident=OuterRef("pk"), is_lead=True, state__in=Ticket.LIVE)
+    return cases.annotate(
+        lead_id=Subquery(lead.values("department_id")[:1]), lead_worker=Subquery(lead.values("worker__user__name")[:1])
+    )
+
+
+def handled_by(cases: QuerySet[Incident], department_ids: Iterable[int]) -> QuerySet[Incident]:
+    """The cases with a live ticket of one of the departments."""
+    live = Ticket.objects.filter(
+        incident=OuterRef("pk"), state__in=Ticket.LIVE, department__in=sorted(department_ids)
+    )
+    return cases.filter(Exists(live))
+
+
+def concerning(cases: QuerySet[Incident], by: Actor) -> QuerySet[Incident]:
+    """The cases that are ``by``'s own: to check, to verify, on a ticket of his, or reported by him."""
+    own = Q(reported_by=by.user_id) | Q(checker=by.user_id) | Q(verifier=by.user_id)
+    mine = _tickets_held(by)
+    if mine is None:
+        return cases.filter(own)
+    live = Ticket.objects.filter(mine, incident=OuterRef("pk"), state__in=Ticket.LIVE)
+    return cases.filter(own | Exists(live))
+
+
+def _tickets_held(by: Actor) -> Q | None:
+    mine = Q(worker=by.worker_id) if by.worker_id is not None else Q()
+    if by.department_ids:
+        mine |= Q(department__in=sorted(by.department_ids))
+    return mine or None
+
+
+TICKET_FIELDS = (
+    "id", "incident__number", "incident__status", "incident__version", "incident__category_id", "incident__address",
+    "incident__description", "incident__is_urgent", "assignment", "is_lead", "is_final", "department_id",
+    "worker__user__name", "state", "round", "due_at", "dispatched_at", "signed_at", "ended_at", "result",
+)  # fmt: skip
+
+
+def tickets_of(by: Actor) -> QuerySet[Ticket]:
+    """The tickets of ``by``'s departments and his own, of cases that he may know of."""
+    mine = _tickets_held(by)
+    if mine is None or by.user_id is None:
+        return Ticket.objects.none()
+    return Ticket.objects.filter(mine).filter(_not_secret(by, "incident"))
+
+
+REQUEST_FIELDS = (
+    "id", "incident__number", "incident__status", "incident__category_id", "incident__address", "kind", "state",
+    "asked_by__name", "asked_at", "reason", "until", "level", "decide_by_at",
+)  # fmt: skip
+
+
+def requests_waiting_for(by: Actor) -> QuerySet[Request]:
+    """The pending requests of others that ``by`` may decide: at his level or below it, of centres in his areas."""
+    index = areas.index()
+    able = Q()
+    for level, capability in enumerate(DECIDERS):
+        held = permissions.visible_area_ids(by.grants, capability)
+        centres = {record.id for area_id in held for record in index.subtree(area_id) if record.has_desk}
+        if centres:
+            able |= Q(level__lte=level, incident__holder__in=sorted(centres))
+    if not able or by.user_id is None:
+        return Request.objects.none()
+    waiting = Request.objects.filter(able, state=Request.State.PENDING).exclude(asked_by=by.user_id)
+    return waiting.filter(_not_secret(by, "incident"))
+
+
+def _not_secret(by: Actor, prefix: str) -> Q:
+    named = NamedAccess.objects.filter(incident=OuterRef(prefix), user=by.user_id)
+    return Q(**{f"{prefix}__is_confidential": False}) | Exists(named)
+
+
+def attachment_for(attachment_id: Any, by: Actor) -> Attachment:
+    """The file, if it belongs to a case that ``by`` may see or is his own upload. NotFound otherwise. One statement."""
+    seen = Q(incident__in=cases_of(by, wide=True).order_by().values("pk"))
+    if by.user_id is not None:
+        seen |= Q(uploaded_by=by.user_id, incident__isnull=True)
+    found = Attachment.objects.filter(seen, pk=attachment_id).first()
+    if found is None:
+        raise NotFound(_("没有这个附件"))
+    return found
+
+
+def chain_names(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The areas of a case from the city down, skipped levels left out."""
+    index = areas.index()
+    found = (index.find(row[f"{level}_id"]) for level in LEVEL_NAMES.values())
+    return [{"id": r.id, "level": r.level, "code": r.code, "name": r.name} for r in found if r is not None]
+
+
+def may_reveal(case: Case, by: Actor) -> bool:
+    """Whether ``by`` may see the reporter's phone whole."""
+    return by.may(Capability.REVEAL_PHONE, (*case.holder_chain, *case.place_chain))
