@@ -1,0 +1,113 @@
+"""What `make demo` loads: a city with its departments, one account a role, field workers and routing."""
+
+import re
+from io import StringIO
+
+import pytest
+from django.contrib.auth import authenticate
+from django.core.management import CommandError, call_command
+
+from gridgov.common import clock
+from gridgov.common.models import AuditEntry, User
+from gridgov.management import seeding
+from grids.models import Area, Level
+from incidents.catalogue import catalogue
+from personnel.models import Department, Posting, Worker
+from personnel.roles import Role
+from personnel.selectors import department_tree, staff_of, worker_of_grid
+
+pytestmark = pytest.mark.django_db
+PASSWORD = "changed-on-2026"
+
+
+def seed(**options):
+    out = StringIO()
+    call_command("seed_reference", city="xigu", stdout=out, **options)
+    return out.getvalue()
+
+
+def today():
+    return clock.local_date(clock.now())
+
+
+def counts():
+    return tuple(model.objects.count() for model in (User, Worker, Posting, Department, Area, AuditEntry))
+
+
+def test_seed_gives_one_account_a_role_whose_printed_password_signs_in():
+    said = seed()
+    listed = dict(re.findall(r"^\S+ +(\w+) +((?:\w{4}-){3}\w{4}) ", said, re.MULTILINE))
+    assert len(listed) == 18
+    assert len(set(listed.values())) == 18
+    for login, password in listed.items():
+        assert authenticate(username=login, password=password) is not None, login
+    held = Posting.objects.filter(worker__user__username__in=listed).values_list("role", flat=True)
+    assert set(held) == set(Role.values)
+
+
+def test_every_grid_has_its_worker_and_every_handler_department_somebody():
+    seed(password=PASSWORD)
+    grids = Area.objects.filter(level=Level.GRID).values_list("pk", flat=True)
+    assert len(grids) == 311
+    assert all(worker_of_grid(grid, today()) for grid in list(grids)[::10])
+    assert Posting.objects.filter(role="grid_worker", area__level=Level.COMMUNITY).count() == 111
+    tree = department_tree()
+    bureaus = [d for d in tree.all() if d.kind == "bureau"]
+    assert len(bureaus) == 16
+    for department in tree.all():
+        if department.kind == "section":
+            assert staff_of(department.id, today(), role=Role.DEPARTMENT_HANDLER), department.name
+        if department.kind == "bureau":
+            assert len(staff_of(department.id, today(), role=Role.DEPARTMENT_HEAD)) == 1, department.name
+    assert len([d for d in tree.all() if d.kind == "centre"]) == 14
+
+
+def test_people_not_listed_cannot_sign_in():
+    seed(password=PASSWORD)
+    others = User.objects.exclude(username__in=[a.login for a in seeding.seed_people("xigu").accounts])
+    assert others.count() > 150
+    assert not any(user.has_usable_password() for user in others)
+
+
+def test_second_run_changes_nothing_and_says_that_the_accounts_exist():
+    seed(password=PASSWORD)
+    before = counts()
+    said = seed(password="something-else-1")
+    assert counts() == before
+    assert said.count("（已存在，口令未变）") == 18
+    assert "something-else-1" not in said
+    assert authenticate(username="acceptor", password=PASSWORD) is not None
+
+
+def test_passwords_are_reset_when_asked():
+    seed(password=PASSWORD)
+    seed(password="something-else-1", reset_passwords=True)
+    assert authenticate(username="acceptor", password=PASSWORD) is None
+    assert authenticate(username="acceptor", password="something-else-1") is not None
+
+
+def test_weak_password_is_refused_and_no_account_made():
+    with pytest.raises(CommandError, match="password"):
+        seed(password="12345678")
+    assert not User.objects.exists()
+    assert not Department.objects.exists()
+
+
+def test_people_without_their_city_are_refused():
+    with pytest.raises(Exception, match="load_city"):
+        seeding.seed_people("xigu")
+
+
+def test_routing_names_known_categories_and_departments_and_covers_every_class():
+    call_command("load_catalogue", verbosity=0)
+    content = seeding.routing_rows("xigu")
+    held = catalogue()
+    departments = {row["code"] for row in seeding.read("xigu")["departments"]}
+    for row in content:
+        assert bool(row.get("category")) != bool(row.get("standard"))
+        if "category" in row:
+            assert held.category_by_code(row["category"]), row
+        else:
+            assert held.standard_by_code(row["standard"]), row
+        assert {row["lead"], *row.get("joint", ())} <= departments, row
+    assert {c.code for c in held.categories()} <= {row.get("category") for row in content}
