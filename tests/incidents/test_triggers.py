@@ -55,6 +55,7 @@ def test_entry_cannot_be_replaced(entry):
     refused("INSERT OR REPLACE INTO incidents_journalentry SELECT * FROM incidents_journalentry WHERE id = %s", entry.pk)
 
 
+@BITES
 def test_table_cannot_be_truncated(entry):
     if connection.vendor != "postgresql":
         pytest.skip("SQLite has no TRUNCATE")
