@@ -301,7 +301,8 @@ def _check(plan: Plan, wanted: list[Wanted], held: list[_Held], above: list[_Hel
         return
 
     below_city = np.array([parent_id == plan.root_id for parent_id in parent_ids])
-    uppers = {area.id: area for area in above if area.id in set(parent_ids)}
+    used = set(parent_ids)
+    uppers = {area.id: area for area in above if area.id in used}
     order = {area_id: i for i, area_id in enumerate(uppers)}
     parent_codes = [area.code for area in uppers.values()]
     parent_shapes = from_wkb([area.boundary for area in uppers.values()])
@@ -309,10 +310,9 @@ def _check(plan: Plan, wanted: list[Wanted], held: list[_Held], above: list[_Hel
     if len(inner):
         inner_codes, inner_shapes = [codes[i] for i in inner], shapes[inner]
         inner_parents = [order[parent_ids[i]] for i in inner]
-        plan.findings += topology.outside_parents(
-            inner_codes, inner_shapes, inner_parents, parent_codes, parent_shapes
-        )
-        plan.findings += topology.gaps(inner_codes, inner_shapes, inner_parents, parent_codes, parent_shapes)
+        found = topology.fit(inner_codes, inner_shapes, inner_parents, parent_codes, parent_shapes)
+        plan.findings += topology.outside_parents(found)
+        plan.findings += topology.gaps(found)
     if below_city.any():
         _check_top(plan, held, shapes[below_city])
     _check_below(plan, held, codes, shapes)
@@ -348,10 +348,11 @@ def _check_below(plan: Plan, held: list[_Held], codes: list[str], shapes: Shapes
     below = [area for area in held if area.active and area.parent_id in ids]
     if below:
         index = {code: i for i, code in enumerate(codes)}
-        plan.findings += topology.outside_parents(
+        found = topology.fit(
             [area.code for area in below], from_wkb([area.boundary for area in below]),
             [index[ids[area.parent_id]] for area in below], codes, shapes,
         )  # fmt: skip
+        plan.findings += topology.outside_parents(found)
 
 
 # --- writing --------------------------------------------------------------------------------------------------

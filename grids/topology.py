@@ -107,29 +107,63 @@ def coverage(codes: Sequence[str], shapes: Shapes) -> list[Finding]:
     return found
 
 
-def gaps(
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How the areas of a level lie in their parents. Index i of ``parents`` is shape i's parent."""
+
+    codes: Sequence[str]
+    shapes: Shapes
+    parents: np.ndarray
+    parent_codes: Sequence[str]
+    parent_shapes: Shapes
+    suspects: np.ndarray  # shapes that their parent does not cover
+    pieces: Shapes  # what of each suspect lies outside
+
+
+def fit(
     codes: Sequence[str],
     shapes: Shapes,
     parents: Sequence[int],
     parent_codes: Sequence[str],
     parent_shapes: Shapes,
-) -> list[Finding]:
+) -> Fit:
+    """Finds what of each shape lies outside its parent (``parents``: each one's index in the parents)."""
+    of = np.asarray(parents, dtype=int)
+    shapely.prepare(parent_shapes)
+    suspects = np.flatnonzero(~shapely.covers(parent_shapes[of], shapes))
+    pieces = [polygons_of(p) for p in shapely.difference(shapes[suspects], parent_shapes[of[suspects]])]
+    return Fit(codes, shapes, of, parent_codes, parent_shapes, suspects, np.array(pieces, dtype=object))
+
+
+def outside_parents(found: Fit) -> list[Finding]:
+    """Children of which over 1 m² lies outside their parent, slivers apart."""
+    return [
+        Finding(Kind.OUTSIDE_PARENT, (found.codes[i], found.parent_codes[found.parents[i]]), size)
+        for i, size in _real(found.suspects.tolist(), found.pieces)
+    ]
+
+
+def gaps(found: Fit) -> list[Finding]:
     """What a parent has and no area of the level covers, over 1 m², slivers apart.
 
-    ``parents``: each shape's index in the parents. A parent without any child has no gap: it is not divided.
+    The level is free of overlaps. A parent without any child has no gap: it is not divided.
     """
-    parent_of = np.asarray(parents)
-    tree = shapely.STRtree(shapes)
+    inside = areas_m2(found.shapes)
+    inside[found.suspects] -= areas_m2(found.pieces)
+    missing_m2 = areas_m2(found.parent_shapes) - np.bincount(
+        found.parents, weights=inside, minlength=len(found.parent_shapes)
+    )
+    tree = shapely.STRtree(found.shapes)
     places, pieces = [], []
-    for parent in np.unique(parent_of):
-        here = np.flatnonzero(parent_of == parent)
-        missing = polygons_of(shapely.difference(parent_shapes[parent], union(shapes[here])))
-        if area_m2(missing) > TOLERANCE_M2:
-            # another parent's children may cover it: that is their overhang, not a gap
-            strangers = np.setdiff1d(tree.query(missing, predicate="intersects"), here)
-            missing = polygons_of(shapely.difference(missing, shapely.union_all(shapes[strangers])))
-            places.append(parent_codes[parent])
-            pieces.append(missing)
+    # only where the sum says that something is missing is it worth finding out where
+    for parent in np.unique(found.parents[missing_m2[found.parents] > TOLERANCE_M2]):
+        here = np.flatnonzero(found.parents == parent)
+        missing = polygons_of(shapely.difference(found.parent_shapes[parent], union(found.shapes[here])))
+        # another parent's children may cover it: that is their overhang, not a gap
+        strangers = np.setdiff1d(tree.query(missing, predicate="intersects"), here)
+        missing = polygons_of(shapely.difference(missing, shapely.union_all(found.shapes[strangers])))
+        places.append(found.parent_codes[parent])
+        pieces.append(missing)
     return [Finding(Kind.GAP, (code,), size) for code, size in _real(places, pieces)]
 
 
@@ -143,29 +177,9 @@ def holes(code: str, shapes: Shapes) -> list[Finding]:
     return [Finding(Kind.GAP, (code,), size, "enclosed hole") for _, size in _real([code] * len(pieces), pieces)]
 
 
-def outside_parents(
-    codes: Sequence[str],
-    shapes: Shapes,
-    parents: Sequence[int],
-    parent_codes: Sequence[str],
-    parent_shapes: Shapes,
-) -> list[Finding]:
-    """Children of which over 1 m² lies outside their parent, slivers apart."""
-    shapely.prepare(parent_shapes)
-    around = parent_shapes[np.asarray(parents, dtype=int)]
-    suspects = np.flatnonzero(~shapely.covers(around, shapes))
-    if len(suspects) == 0:
-        return []
-    pieces = [polygons_of(piece) for piece in shapely.difference(shapes[suspects], around[suspects])]
-    return [
-        Finding(Kind.OUTSIDE_PARENT, (codes[i], parent_codes[parents[i]]), size)
-        for i, size in _real(suspects.tolist(), pieces)
-    ]
-
-
 def _real(labels: Sequence[_T], pieces: Sequence[shapely.Geometry]) -> list[tuple[_T, float]]:
     """The labels and areas in m² of the pieces that are more than rounding."""
-    if not pieces:
+    if len(pieces) == 0:
         return []
     # A piece may be of several parts, some of them slivers: the others count.
     parts, of = shapely.get_parts(np.asarray(pieces, dtype=object), return_index=True)

@@ -100,7 +100,7 @@ def test_repeated_code_is_counted():
 
 def test_gap_is_what_nobody_covers():
     parent = shapely.box(104, 36, 104.03, 36.01)
-    (found,) = topology.gaps(["a", "c"], array(A, C), [0, 0], ["p"], array(parent))
+    (found,) = topology.gaps(topology.fit(["a", "c"], array(A, C), [0, 0], ["p"], array(parent)))
     assert (found.kind, found.codes, found.is_error) == (Kind.GAP, ("p",), False)
     assert found.area_m2 == pytest.approx(area_m2(B), rel=1e-6)
 
@@ -108,19 +108,19 @@ def test_gap_is_what_nobody_covers():
 def test_gap_covered_by_a_neighbours_child_is_none():
     left, right = shapely.box(104, 36, 104.02, 36.01), shapely.box(104.02, 36, 104.03, 36.01)
     # b lies in the left parent but belongs to the right one
-    assert topology.gaps(["a", "b", "c"], array(A, B, C), [0, 1, 1], ["l", "r"], array(left, right)) == []
+    assert topology.gaps(topology.fit(["a", "b", "c"], array(A, B, C), [0, 1, 1], ["l", "r"], array(left, right))) == []
 
 
 def test_sliver_between_levels_is_no_gap_and_no_overhang():
     parent = shapely.box(104, 36, 104.01 + 1e-7, 36.01)  # 9 mm by 1110 m: 10 m²
-    assert topology.gaps(["a"], array(A), [0], ["p"], array(parent)) == []
+    assert topology.gaps(topology.fit(["a"], array(A), [0], ["p"], array(parent))) == []
     smaller = shapely.box(104, 36, 104.01 - 1e-7, 36.01)
-    assert topology.outside_parents(["a"], array(A), [0], ["p"], array(smaller)) == []
+    assert topology.outside_parents(topology.fit(["a"], array(A), [0], ["p"], array(smaller))) == []
 
 
 def test_child_outside_its_parent_has_the_size_of_what_is_outside():
     parent = shapely.box(104, 36, 104.015, 36.01)
-    (found,) = topology.outside_parents(["a", "b"], array(A, B), [0, 0], ["p"], array(parent))
+    (found,) = topology.outside_parents(topology.fit(["a", "b"], array(A, B), [0, 0], ["p"], array(parent)))
     assert (found.kind, found.codes, found.is_error) == (Kind.OUTSIDE_PARENT, ("b", "p"), False)
     assert found.area_m2 == pytest.approx(area_m2(B) / 2, rel=1e-6)
 
