@@ -129,6 +129,8 @@ def test_civil_share_left_has_an_instant_within_the_day() -> None:
     segments = [(local("2026-06-01 09:00"), None)]
     # of 3 days 25 % are 0.75: a quarter into the third day, 2 of its 8 hours
     assert instant_at_share_left(segments, Allowance(WORK, count=3), CHINA, 0.25) == local("2026-06-04 10:00")
+    # a share that a whole day ends is left from the end of that day, not from the next morning
+    assert instant_at_share_left(segments, Allowance(WORK, count=4), CHINA, 0.5) == local("2026-06-03 18:00")
     assert instant_at_share_left(segments, Allowance(WORK, count=3), CHINA, 0) == local("2026-06-04 18:00")
     assert instant_at_share_left(segments, Allowance(WORK, count=3), CHINA, 1) == local("2026-06-01 09:00")
     # 5 日 end on Monday: seven days with those it is put off by, of which 3.5 have passed on Friday at 9:00
