@@ -12,8 +12,8 @@ from gridgov.common.errors import FieldError, NotPermitted
 from gridgov.common.models import AuditEntry, User
 from incidents import catalogue_services as services
 from incidents.catalogue import StepSpec, catalogue, limit_for
+from incidents.catalogue_files import DATA, FILES
 from incidents.catalogue_services import LimitInput
-from incidents.management.commands.load_catalogue import DATA, FILES
 from incidents.models import Category, FilingStandard, Ladder, Limit
 
 pytestmark = pytest.mark.django_db
