@@ -125,7 +125,8 @@ def load_file(path: Path = DATA, *, replace: bool = False, by: User | None = Non
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise FieldError("file", _("%(path)s 不是 UTF-8 的 JSON：%(error)s") % {"path": path, "error": error}) from error
+        message = _("%(path)s 不是 UTF-8 的 JSON：%(error)s") % {"path": path, "error": error}
+        raise FieldError("file", message) from error
     present = set(EscalationTarget.objects.values_list("step", "clock").distinct())
     written = 0
     with transaction.atomic():

@@ -269,7 +269,7 @@ def _write_clocks(clocks: Sequence[_Swept]) -> None:
     """One statement for all. By hand: a CASE for each row and column costs five times the rest of the sweep."""
     _update_from(
         "incidents_clock",
-        {"steps": "jsonb", "next_step_at": "timestamptz", "breached_at": "timestamptz", "breach_cured_at": "timestamptz"},
+        {"steps": "jsonb"} | dict.fromkeys(("next_step_at", "breached_at", "breach_cured_at"), "timestamptz"),
         [
             (
                 clock.clock_id,

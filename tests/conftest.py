@@ -1,8 +1,10 @@
 """Fixtures of the whole suite."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from django import conf
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import TransactionTestCase
@@ -54,6 +56,7 @@ def _flush_past_the_journal() -> Iterator[None]:
 def _fresh_reference_data() -> None:
     """What the process keeps of the database is of the test before, whose data are gone."""
     reference.forget()
+    Path(conf.settings.CHECKPOINT_FILE).unlink(missing_ok=True)
 
 
 @pytest.fixture

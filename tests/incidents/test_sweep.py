@@ -13,18 +13,13 @@ from incidents.case import clocks_of, with_clocks
 from incidents.models import Clock, FiredStep, Incident, JournalEntry
 from incidents.services import entry
 from tests import processes
-from tests.worlds import World, make_world
+from tests.worlds import World
 
 pytestmark = pytest.mark.django_db
 
 spawn = multiprocessing.get_context("spawn")
 START = datetime(2026, 3, 2, 1, tzinfo=UTC)  # a Monday, 9:00 in Lanzhou
 LATER = START + timedelta(days=30)
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
 
 
 def keys(number: str, kind: str | None = None) -> list[tuple[str, int]]:
@@ -176,7 +171,8 @@ def lengthen(handle: Clock) -> None:
     incident = with_clocks(Incident.objects.filter(pk=handle.incident_id)).get()
     state = next(c for c in clocks_of(incident) if c.id == handle.pk)
     at = START + timedelta(days=3)
-    longer = clocks.extended(state, clocks.allowance_of({"unit": "work_hours", "minutes": 40 * 60}), sla.calendars, now=at)
+    more = clocks.allowance_of({"unit": "work_hours", "minutes": 40 * 60})
+    longer = clocks.extended(state, more, sla.calendars, now=at)
     with transaction.atomic():
         entry.append(incident, kind="exempted", user_id=None, at=at, recorded_at=at, payload={})
         sla.write(clocks.Plan(changed=(longer,)), incident_id=incident.pk, entry_seq=0, actor_id=None)
