@@ -4,14 +4,15 @@ The desk that receives it and the handlers it is dispatched to are named by the 
 are named, or no longer, by somebody who is named himself and may name people (capability ``confidential``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from dispatch.actors import Actor
-from dispatch.cases import case_from, with_all
+from dispatch.cases import Case, case_from, with_all
 from dispatch.payload import Handler
 from dispatch.visibility import cases_of
 from gridgov.common import clock
@@ -29,27 +30,52 @@ ATTEMPTS = 5
 
 def of_the_desk(incident: Incident) -> set[int]:
     """The people of the receiving centre (and those above it) who may be named, and who reports it."""
-    on = clock.local_date(clock.now())
-    able = permissions.holders(
-        on=on, areas_in=areas.get(incident.holder_id).ancestors, capability=Capability.CONFIDENTIAL
-    )
     reporter = {incident.reported_by_id} if incident.reported_by_id is not None else set()
-    return {holder.user_id for holder in able} | reporter
+    return _at_the_desk(incident.holder_id) | reporter
 
 
-def name_handlers(*, incident_id: int, lead: Handler, joint: Iterable[Handler]) -> None:
-    """The people of the departments, teams and workers it is dispatched to are named."""
+def _at_the_desk(holder_id: int) -> set[int]:
+    on = clock.local_date(clock.now())
+    able = permissions.holders(on=on, areas_in=areas.get(holder_id).ancestors, capability=Capability.CONFIDENTIAL)
+    return {holder.user_id for holder in able}
+
+
+def needed_for(
+    case: Case, changes: Mapping[str, Any], *, by: Actor, lead: Handler | None, joint: Iterable[Handler]
+) -> set[int]:
+    """Whom a move of the case makes it needful to name; nobody where it is not confidential after it.
+
+    The handlers it is dispatched to, the centre it is transferred to, its checker and its verifier; and when it
+    becomes confidential its desk, who says so and whoever handles it already.
+    """
+    incident = case.incident
+    if not changes.get("is_confidential", incident.is_confidential):
+        return set()
+    holder_id = changes.get("holder_id", incident.holder_id)
+    handlers = [lead, *joint] if lead is not None else []
+    people = {pk for pk in (changes.get("checker_id"), changes.get("verifier_id")) if pk is not None}
+    if holder_id != incident.holder_id:
+        people |= _at_the_desk(holder_id)
+    if not incident.is_confidential:
+        people |= _at_the_desk(holder_id)
+        people |= {pk for pk in (by.user_id, incident.checker_id, incident.verifier_id) if pk is not None}
+        handlers += [Handler(ticket.department_id, ticket.worker_id) for ticket in case.tickets if ticket.is_live]
+    return people | _staff(handlers)
+
+
+def _staff(handlers: Iterable[Handler]) -> set[int]:
     on = clock.local_date(clock.now())
     people: set[int] = set()
-    for handler in (lead, *joint):
+    for handler in handlers:
         if handler.department_id is not None:
             people.update(staff_of(handler.department_id, on))
         else:
             people.update(Worker.objects.filter(pk=handler.worker_id).values_list("user_id", flat=True))
-    _name(incident_id, people)
+    return people
 
 
-def _name(incident_id: int, user_ids: Iterable[int]) -> None:
+def name(incident_id: int, user_ids: Iterable[int]) -> None:
+    """The people are named on the case, those named before as well."""
     NamedAccess.objects.bulk_create(
         [NamedAccess(incident_id=incident_id, user_id=user_id) for user_id in sorted(user_ids)], ignore_conflicts=True
     )
@@ -83,6 +109,6 @@ def name_person(*, number: str, user_id: int, by: Actor, remove: bool = False) -
             if remove:
                 NamedAccess.objects.filter(incident=row, user=user_id).delete()
             else:
-                _name(row.pk, [user_id])
+                name(row.pk, [user_id])
         return
     raise Conflict(_("案件正在变动，请再试一次"), code="busy")

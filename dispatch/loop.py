@@ -33,11 +33,11 @@ from incidents.clocks import Plan
 from incidents.models import Incident, JournalEntry
 from incidents.services import report as reporting_in
 from incidents.services import transition
-from incidents.workflow import ENDED, OPEN, WITH_LIVE_TICKET, Action, Party, Status, Transition, find
+from incidents.workflow import ENDED, OPEN, WITH_LIVE_TICKET, Action, Party, Status, Transition, Who, find
 
 ATTEMPTS = 6
 #: Only where the filing standard names the step may the system take it; everything else of the system has a date.
-NAMED_STEPS = frozenset({Action.ACCEPT, Action.FILE, Action.DISPATCH, Action.CLOSE})
+NAMED_STEPS = frozenset({Action.ACCEPT, Action.FILE, Action.DISPATCH, Action.REQUEST_VERIFICATION, Action.CLOSE})
 WORKER_SOURCES = frozenset({"worker"})
 DESK_SOURCES = frozenset({"hotline", "leader", "upper", "sensor", "other"})
 PUBLIC_SOURCES = frozenset({"qr", "web"})
@@ -122,19 +122,28 @@ def perform(
     at = at or now
     for _attempt in range(ATTEMPTS):
         case = read(number, by)
-        line = _line(case, wanted, version)
-        if line.granted:
-            raise Conflict(_("此操作须先申请，审批同意后生效"), code="needs_request")
-        standing = authorise(case, line, by)
-        _system_may(case, line, by)
-        _tickets_fit(case, line)
-        separate(case, line, by)
+        line, standing = judge(case, wanted, by, version=version)
         asked = steps.Asked(case, line, by, read_payload.checked(line, payload), at)
         step, amended = _step(asked)
         outcome = carry_out(asked, step, role=_role(by, standing, case), recorded_at=now, amended=amended)
         if outcome is not None:
             return outcome
     raise Conflict(_("案件正在变动，请再试一次"), code="busy")
+
+
+def judge(case: Case, action: Action, by: Actor, *, version: int | None = None) -> tuple[Transition, Who]:
+    """The table's line, and as what ``by`` may take the action on the case as read, whatever the payload says.
+
+    Raises Conflict (stale, not open here, only on request, tickets do not fit) or NotPermitted.
+    """
+    line = _line(case, action, version)
+    if line.granted:
+        raise Conflict(_("此操作须先申请，审批同意后生效"), code="needs_request")
+    standing = authorise(case, line, by)
+    _system_may(case, line, by)
+    _tickets_fit(case, line)
+    separate(case, line, by)
+    return line, standing
 
 
 def _action(name: str) -> Action:
@@ -236,6 +245,9 @@ def carry_out(
     facts = dict(step.facts)
     if step.attachments:
         facts["attachments"] = [str(pk) for pk in step.attachments]
+    lapsing = _lapsing(case, _target(case, line), asked.request)
+    if lapsing:
+        facts["lapsed"] = lapsing
     prepared = transition.prepare(
         case.incident,
         line,
@@ -250,12 +262,17 @@ def carry_out(
         amended=amended,
     )
     target = Status(prepared.entry.status_to)
+    named = confidential.needed_for(case, step.changes, by=by, lead=step.lead, joint=step.joint)
+    # two cases are locked in the order of their ids, or two merges each into the other wait for ever
+    parent_first = step.into_id is not None and step.into_id < case.incident.pk
     try:
         with transaction.atomic():
-            if step.into_id is not None and not _hold_parent(step.into_id):
+            if parent_first and not _hold_parent(step.into_id):
                 raise _Lost
             entry = transition.write(prepared)
             if entry is None:
+                raise _Lost
+            if step.into_id is not None and not parent_first and not _hold_parent(step.into_id):
                 raise _Lost
             made = tickets.apply(
                 line.tickets,
@@ -270,11 +287,14 @@ def carry_out(
             )
             if also is not None and not also(entry):
                 raise _Lost
-            _lapse(case, target, asked.request, at)
+            if lapsing:
+                Request.objects.filter(pk__in=lapsing, state=Request.State.PENDING).update(
+                    state=Request.State.LAPSED, decided_at=at
+                )
             if step.attachments:
                 claim(step.attachments, incident_id=case.incident.pk, entry_seq=entry.seq, user_id=by.user_id)
-            if step.lead is not None and case.incident.is_confidential:
-                confidential.name_handlers(incident_id=case.incident.pk, lead=step.lead, joint=step.joint)
+            if named:
+                confidential.name(case.incident.pk, named)
     except (_Lost, tickets.Moved):
         return None
     return Outcome(case.incident.number, case.incident.pk, target.value, prepared.entry.version, entry.seq, tuple(made))
@@ -287,20 +307,24 @@ def _hold_parent(parent_id: int) -> bool:
     )
 
 
-def _lapse(case: Case, target: Status, granted: RequestState | None, at: datetime) -> None:
-    """Requests lapse with the ticket they are about, and all of them when the case has ended."""
+def _target(case: Case, line: Transition) -> Status:
+    """Where the case stands afterwards."""
+    if line.target is not None:
+        return line.target
+    incident = case.incident
+    return Status(incident.status_before if line.action is Action.UNMERGE else incident.status)
+
+
+def _lapsing(case: Case, target: Status, granted: RequestState | None) -> list[int]:
+    """The requests that lapse: with the ticket they are about, and all of them when the case has ended."""
     ticket_ended = case.lead is not None and target not in WITH_LIVE_TICKET
-    lapsing = [
+    return [
         request.id
         for request in case.requests
         if request.is_pending
         and (granted is None or request.id != granted.id)
         and (target in ENDED or (ticket_ended and request.ticket_id is not None))
     ]
-    if lapsing:
-        Request.objects.filter(pk__in=lapsing, state=Request.State.PENDING).update(
-            state=Request.State.LAPSED, decided_at=at
-        )
 
 
 __all__ = ["OpenAction", "Outcome", "carry_out", "open_actions", "perform", "read", "report"]

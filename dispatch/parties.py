@@ -10,7 +10,8 @@ from dispatch.cases import Case
 from gridgov.common.errors import NotPermitted
 from grids.capabilities import Capability
 from incidents.models import Incident
-from incidents.workflow import Action, Party, Transition, Who
+from incidents.workflow import Action, Party, Status, Transition, Who
+from personnel.selectors import department_tree
 
 #: Judged by the centre in whose queue the case is; everything else also by the place of the case.
 OF_THE_HOLDER = frozenset(
@@ -29,6 +30,8 @@ OF_THE_HOLDER = frozenset(
     }
 )
 VERIFYING = frozenset({Action.PASS, Action.FAIL})
+#: What judges the work that somebody did on the spot: not his to say, nor to rate as the one who reported it.
+JUDGING_ON_SITE = frozenset({Action.APPROVE_ON_SITE, Action.REFUSE_ON_SITE, Action.EVALUATE})
 
 
 def chain_for(case: Case, capability: Capability) -> tuple[int | None, ...]:
@@ -113,13 +116,16 @@ def label(who: Who) -> str:
 
 
 def handled(case: Case, *, user_id: int, department_ids: frozenset[int], worker_id: int | None) -> bool:
-    """Whether the person is of those who handled the case: of a live or done ticket of the present dispatch."""
+    """Whether the person is of those who handled the case: of a ticket of the present dispatch, neither taken back nor
+    refused, by his own department, one above it or one below it."""
     for ticket in case.tickets:
-        if ticket.assignment != case.incident.assignment or ticket.state not in ("open", "signed", "done"):
+        if ticket.assignment != case.incident.assignment or ticket.state not in ("open", "signed", "done", "waived"):
             continue
         if ticket.signed_by_id == user_id or (worker_id is not None and ticket.worker_id == worker_id):
             return True
-        if ticket.department_id is not None and ticket.department_id in department_ids:
+        if ticket.department_id is not None and (
+            ticket.department_id in department_ids or department_ids & department_tree().widened([ticket.department_id])
+        ):
             return True
     return False
 
@@ -129,9 +135,7 @@ def dispatched(case: Case, user_id: int) -> bool:
     return any(ticket.dispatched_by_id == user_id for ticket in case.tickets)
 
 
-def barred_from_verifying(
-    case: Case, *, user_id: int, department_ids: frozenset[int], worker_id: int | None
-) -> str:
+def barred_from_verifying(case: Case, *, user_id: int, department_ids: frozenset[int], worker_id: int | None) -> str:
     """Why the person may not verify this case; empty if he may."""
     if case.incident.on_site_by_id == user_id:
         return "on_site_resolver"
@@ -162,12 +166,10 @@ def separation_bar(case: Case, line: Transition, by: Actor) -> str:
     if by.user_id is None:
         return ""
     if line.action in VERIFYING:
-        return barred_from_verifying(
-            case, user_id=by.user_id, department_ids=by.department_ids, worker_id=by.worker_id
-        )
-    if line.action in (Action.APPROVE_ON_SITE, Action.REFUSE_ON_SITE) and case.incident.on_site_by_id == by.user_id:
+        return barred_from_verifying(case, user_id=by.user_id, department_ids=by.department_ids, worker_id=by.worker_id)
+    if line.action in JUDGING_ON_SITE and case.incident.on_site_by_id == by.user_id:
         return "on_site_resolver"
-    if line.action is Action.CLOSE:
+    if line.target is Status.CLOSED:
         if dispatched(case, by.user_id):
             return "dispatcher"
         if any(request.decided_by_id == by.user_id for request in case.requests):

@@ -297,17 +297,19 @@ def raise_due(*, at: datetime, limit: int = 200) -> int:
     for request_id, incident_id, level in due.values_list("pk", "incident_id", "level")[:limit]:
         next_level = min(level + 1, len(DECIDERS) - 1)
         row = with_all(Incident.objects.filter(pk=incident_id)).get()
+        waiting = Request.objects.filter(pk=request_id, state=Request.State.PENDING, level=level)
+        if next_level == level:
+            waiting.update(decide_by_at=None)
+            continue
         with transaction.atomic():
-            moved = Request.objects.filter(pk=request_id, state=Request.State.PENDING, level=level).update(
-                level=next_level, decide_by_at=decide_by(at) if next_level > level else None
-            )
-            if not moved or next_level == level:
-                continue
+            # the case first, then the request: in the order of everybody who decides
             written = entry.append(
                 row, kind="request_raised", user_id=SYSTEM.user_id, channel=SYSTEM.channel, at=at,
                 recorded_at=clock.now(), payload={"request": request_id, "level": next_level},
             )  # fmt: skip
             if written is None:
+                continue
+            if not waiting.update(level=next_level, decide_by_at=decide_by(at)):
                 transaction.set_rollback(True)
                 continue
         raised += 1

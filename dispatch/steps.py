@@ -28,6 +28,8 @@ from incidents.models import Incident
 from incidents.workflow import OPEN, REJECT_REASONS, RESULTS, Action, Status, Transition
 
 REOPEN_LIMIT = 2
+#: Where no standard says it: days until the system writes down that nobody rated.
+EVALUATE_DAYS = 7
 EXTENSION_LIMIT = 2
 IMPOSE_AFTER_RETURNS = 2
 SUSPEND_LIMIT = timedelta(days=366)
@@ -145,7 +147,11 @@ def _answer(asked: Asked) -> Step:
 
 
 def _resolve_on_site(asked: Asked) -> Step:
-    return Step(changes={"on_site_by_id": asked.by.user_id}, attachments=photos(asked, 2))
+    step = Step(changes={"on_site_by_id": asked.by.user_id}, attachments=photos(asked, 2))
+    if asked.case.last_lead is not None:
+        # reopened or reinstated: what a handler did before is not the ticket of what the worker does now
+        step.changes["assignment"] = asked.case.incident.assignment + 1
+    return step
 
 
 def _verifier_cleared(asked: Asked) -> Step:
@@ -249,6 +255,11 @@ def _feed_back(asked: Asked) -> Step:
 
 def _verifier(asked: Asked) -> Step:
     raw = asked.given.get("verifier")
+    if asked.by.is_system and asked.line.action is Action.REASSIGN_VERIFICATION:
+        verify = asked.case.live_clock("verify")
+        overdue = verify is not None and verify.due_at is not None and verify.due_at <= asked.at
+        if asked.case.incident.verifier_id is not None and not overdue:
+            raise Conflict(_("核查尚未超时"), code="not_due")
     if raw is None:
         return Step(changes={"verifier_id": None}, facts={"verifier": None})
     user_id = read.integer("verifier", raw)
@@ -285,8 +296,13 @@ def _evaluate(asked: Asked) -> Step:
     result = asked.given["result"]
     if result not in RESULTS or (result == "not_rated" and not asked.by.is_system):
         raise FieldError("result", _("请选择评价结果"), choices=[r for r in RESULTS if r != "not_rated"])
-    if asked.by.is_system and result != "not_rated":
-        raise NotPermitted(_("系统只能记为未评价"), missing="reporter")
+    if asked.by.is_system:
+        if result != "not_rated":
+            raise NotPermitted(_("系统只能记为未评价"), missing="reporter")
+        standard, closed_at = standard_of(asked), asked.case.incident.closed_at
+        days = standard.evaluate_days if standard else EVALUATE_DAYS
+        if closed_at is not None and asked.at < closed_at + timedelta(days=days):
+            raise Conflict(_("评价期未满"), code="not_due")
     return Step(changes={"evaluation": result}, facts={"result": result})
 
 
@@ -355,6 +371,10 @@ def _merge(asked: Asked) -> Step:
 
 
 def _unmerge(asked: Asked) -> Step:
+    if asked.by.is_system:
+        status = Incident.objects.filter(pk=asked.case.incident.parent_id).values_list("status", flat=True).first()
+        if status is None or status in OPEN or status in (Status.CLOSED, Status.EVALUATED):
+            raise Conflict(_("主案件未以其他方式结束"), code="parent_open")
     return Step(changes={"parent_id": None})
 
 
@@ -375,7 +395,12 @@ def _transfer(asked: Asked) -> Step:
     if back and incident.is_given_back:
         raise Conflict(_("已退回过一次，不能再退回"), code="given_back_before")
     return Step(
-        changes={"holder_id": target_id, "previous_holder_id": incident.holder_id, "is_given_back": back},
+        changes={
+            "holder_id": target_id,
+            # who gave it back did not give it: sent again, it is the receiver's to keep
+            "previous_holder_id": None if back else incident.holder_id,
+            "is_given_back": back or incident.is_given_back,
+        },
         facts={
             "from": incident.holder_id,
             "target": target_id,

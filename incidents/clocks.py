@@ -82,16 +82,21 @@ class ClockState:
 
     @property
     def segments(self) -> list[tuple[datetime, datetime | None]]:
-        """The running stretches, from the start to the end or to now (None)."""
+        """The running stretches, from the start to the end or to now (None).
+
+        A clock may end before a pause began: what was asked for earlier was granted after it.
+        """
         found: list[tuple[datetime, datetime | None]] = []
-        start = self.started_at
+        start, end = self.started_at, self.stopped_at
         for paused_at, resumed_at in self.pauses:
+            if end is not None and paused_at >= end:
+                break
             if paused_at > start or not found:
                 found.append((start, paused_at))
-            if resumed_at is None:
+            if resumed_at is None or (end is not None and resumed_at >= end):
                 return found
             start = resumed_at
-        found.append((start, self.stopped_at))
+        found.append((start, end))
         return found
 
 
@@ -445,9 +450,7 @@ def facts(plan: Plan) -> dict[str, Any]:
     """What the journal says of the clocks: which began with which due time, and how the others stand."""
     said: dict[str, Any] = {}
     if plan.started:
-        said["started"] = {
-            f"{c.kind}:{c.cycle}": c.due_at.isoformat() if c.due_at else None for c in plan.started
-        }
+        said["started"] = {f"{c.kind}:{c.cycle}": c.due_at.isoformat() if c.due_at else None for c in plan.started}
     if plan.changed:
         said["clocks"] = {f"{c.kind}:{c.cycle}": _fact(c) for c in plan.changed}
     return said

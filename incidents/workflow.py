@@ -219,13 +219,17 @@ TRANSITIONS: tuple[Transition, ...] = (
     _line(G.ACCEPT, A.ANSWER, {S.REPORTED, S.ACCEPTED}, S.CLOSED, (Cap.ACCEPT,), "note"),
     _line(
         G.ACCEPT, A.RESOLVE_ON_SITE, {S.REPORTED}, S.HANDLED, (Party.REPORTING_WORKER,), "note", "attachments",
-        needs_ticket=False,
     ),
     _line(
         G.ACCEPT, A.APPROVE_ON_SITE, {S.HANDLED}, S.CLOSED, (Cap.ACCEPT,), optional=("note",), needs_ticket=False
     ),
     _line(
-        G.ACCEPT, A.REFUSE_ON_SITE, {S.HANDLED, S.VERIFYING}, S.ACCEPTED, (Cap.ACCEPT, Party.VERIFIER), "reason",
+        G.ACCEPT, A.REFUSE_ON_SITE, {S.HANDLED}, S.ACCEPTED, (Cap.ACCEPT, Party.VERIFIER), "reason",
+        needs_ticket=False,
+    ),
+    # out of the verifiers' queue too: who may find it fixed may find it not fixed
+    _line(
+        G.VERIFY, A.REFUSE_ON_SITE, {S.VERIFYING}, S.ACCEPTED, (Cap.ACCEPT, Party.VERIFIER, Cap.VERIFY), "reason",
         needs_ticket=False,
     ),
     # -- 立案 ------------------------------------------------------------------------------------------------

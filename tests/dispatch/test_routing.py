@@ -111,9 +111,7 @@ def test_rule_of_the_main_category_fits_and_the_reason_says_why(world):
     assert found.lead_department_id == world.departments["CG-SR"].pk
     assert found.joint_ids == (world.departments["ZJ"].pk,)
     assert found.rule_id == made.pk
-    assert found.reason == (
-        f"规则{made.pk}（市容环境，试城市）：主办市容环卫科，协办住房和建设局。依据：权责清单第3项"
-    )
+    assert found.reason == (f"规则{made.pk}（市容环境，试城市）：主办市容环卫科，协办住房和建设局。依据：权责清单第3项")
 
 
 def test_more_specific_rule_is_used_at_once(world):
