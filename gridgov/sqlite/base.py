@@ -54,9 +54,18 @@ class _Holding:
             self.wrapper.free_write_lock()
 
 
+class DatabaseFeatures(base.DatabaseFeatures):
+    """What every SQLite that comes with Python 3.11 can do, known without asking it on each connection."""
+
+    supports_json_field = True
+    can_introspect_json_field = True
+    has_json_object_function = True
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """See the module. The lock is held by at most one connection wrapper and by it at most once."""
 
+    features_class = DatabaseFeatures
     _lock: Any = None
     _holds_lock = False
 
