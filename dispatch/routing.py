@@ -298,9 +298,8 @@ def load_rules(*, area: Area, rows: Iterable[Mapping[str, Any]]) -> int:
     A subject that has a live rule there keeps it, so that what was changed by hand stays. How many were new.
     """
     departments = {d.code: d for d in Department.objects.filter(root=area.root_id or area.pk)}
-    present = set(
-        RoutingRule.objects.filter(area=area, superseded_at__isnull=True).values_list("category__code", "standard__code")
-    )
+    live = RoutingRule.objects.filter(area=area, superseded_at__isnull=True)
+    present = set(live.values_list("category__code", "standard__code"))
     made = 0
     with transaction.atomic():
         for row in rows:
