@@ -58,6 +58,7 @@ ENTRY_LABELS: Mapping[str, Any] = {
     "access_named": gettext_lazy("变更知情人"),
     "exempted": gettext_lazy("免责"),
 }
+_PARTIES = frozenset(party.value for party in Party)
 #: What the journal calls somebody who acted without a role.
 STANDING_LABELS: Mapping[str, Any] = {"joint_handler": gettext_lazy("协办单位人员")}
 
@@ -73,7 +74,7 @@ def role_label(role: str) -> str:
     """What a role, or what somebody is to a case, is called; empty for none."""
     if role in Role.values:
         return str(Role(role).label)
-    if role in Party:
+    if role in _PARTIES:
         return party_label(Party(role))
     return str(STANDING_LABELS.get(role, role))
 
@@ -180,7 +181,9 @@ def case_view(number: str, by: Actor, *, at: datetime, journal_after: int = 0) -
         case=case,
         clocks=[_clock_view(clock, at, is_exempt=clock.id in exempt) for clock in case.clocks],
         journal=sorted((_entry(r, names) for r in journal), key=lambda entry: entry.seq),
-        attachments=sorted(attachments, key=lambda a: (a["entry_seq"], a["uploaded_at"], a["id"])),
+        attachments=sorted(
+            (_with_instants(a) for a in attachments), key=lambda a: (a["entry_seq"], a["uploaded_at"], a["id"])
+        ),
         duplicates=sorted(rows(row.duplicate_rows), key=lambda d: -d["score"]),
         merged=sorted(r["number"] for r in rows(row.merged_rows)),
         routing=routing[0] | {"joint": as_json(routing[0]["joint"])} if routing else None,
@@ -267,6 +270,10 @@ def _entry(row: Mapping[str, Any], names: Mapping[int, str]) -> Entry:
         payload=as_json(row["payload"]),
         mac=row["mac"][:12],
     )
+
+
+def _with_instants(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "taken_at": instant(row["taken_at"]), "uploaded_at": instant(row["uploaded_at"])}
 
 
 def _clock_view(clock: ClockState, now: datetime, *, is_exempt: bool) -> ClockView:

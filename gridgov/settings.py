@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "rest_framework.authtoken",
     "django_filters",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "guardian",
     "leaflet",
     "django_htmx",
@@ -94,6 +95,7 @@ AUTH_USER_MODEL = "common.User"
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "guardian.backends.ObjectPermissionBackend",
+    "gridgov.admin_access.AdminAccess",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -152,12 +154,14 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "dispatch.api.authentication.TokenAuthentication",
+        "dispatch.api.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["gridgov.common.api.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["gridgov.common.api.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "gridgov.common.problems.handle",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
@@ -165,7 +169,33 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": True,
+    "ENUM_NAME_OVERRIDES": {
+        "StageEnum": "incidents.workflow.Stage",
+        "StatusEnum": "incidents.workflow.Status",
+        "ActionEnum": "incidents.workflow.Action",
+        "RequestKindEnum": "incidents.workflow.RequestKind",
+        "RequestStateEnum": "dispatch.models.Request.State",
+        "TicketStateEnum": "dispatch.models.Ticket.State",
+        "ClockStateEnum": "incidents.models.Clock.State",
+        "ClockKindEnum": "incidents.models.ClockKind",
+        "AttachmentKindEnum": "incidents.models.Attachment.Kind",
+        "SourceEnum": "incidents.models.Incident.Source",
+    },
+    # The assets of the documentation come with the software: no CDN.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
 }
+
+# Photos are kept up to so many bytes and pixels as sent, and no longer than the edge once written anew.
+ATTACHMENT_IMAGE_MB = 30
+ATTACHMENT_PDF_MB = 20
+ATTACHMENT_VIDEO_MB = 100
+ATTACHMENT_PIXELS = 64_000_000
+ATTACHMENT_EDGE = 2560
 
 # No tile server unless a deployment names one: the grids themselves are the map.
 LEAFLET_CONFIG = {"TILES": [], "RESET_VIEW": False, "ATTRIBUTION_PREFIX": ""}

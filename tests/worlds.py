@@ -11,7 +11,6 @@ two grids (south, north). City, districts and streets have a desk.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from importlib import import_module
 from io import BytesIO
 from typing import Any
 
@@ -25,6 +24,7 @@ from PIL import Image
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
+from dispatch import loop
 from dispatch.actors import Actor, actor_of
 from gridgov.common import clock, reference, work_calendar
 from gridgov.common.business_time import Allowance, Unit
@@ -157,11 +157,11 @@ class World:
 
     def report(self, *, by: str = "acceptor", at: Any = None, key: str = "", **values: Any) -> str:
         """A case is reported; its number. ``values`` as in :meth:`body`."""
-        received = import_module("dispatch.loop").report(body=self.body(**values), by=self.actor(by), idempotency_key=key, at=at)
+        received = loop.report(body=self.body(**values), by=self.actor(by), idempotency_key=key, at=at)
         return received.number
 
     def perform(self, number: str, action: str, by: str, **payload: Any) -> Any:
-        return import_module("dispatch.loop").perform(number=number, action=action, by=self.actor(by), **payload)
+        return loop.perform(number=number, action=action, by=self.actor(by), **payload)
 
     def lead(self, code: str = "CG-SZ") -> dict[str, int]:
         """The payload that names a department as handler."""

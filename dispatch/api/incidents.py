@@ -1,0 +1,210 @@
+"""Cases: reporting, lists, one case, and everything that moves it."""
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from dispatch import loop, reporters, requests
+from dispatch.api import answers, bodies, shapes
+from dispatch.api.filters import CASE_FILTERS, ORDERS, filtered, order_of
+from dispatch.models import Request as Asked
+from dispatch.selectors import JOURNAL_PAGE, ROW_FIELDS, case_view, with_lead
+from dispatch.visibility import cases_of
+from gridgov.common import clock
+from gridgov.common.api import PAGE_LIMIT, PAGE_PARAMETERS, PAGE_SIZE, Keyset, answer, check, only, paged, whole
+from gridgov.common.errors import NotFound
+from grids.capabilities import Capability
+from incidents.workflow import Stage, Status
+
+_PAGES = {"newest": Keyset(descending=True), "due": Keyset("due_at")}
+
+PAGING = [
+    OpenApiParameter("cursor", str, description="上一页的next所带"),
+    OpenApiParameter("page_size", int, description=f"1到{PAGE_LIMIT}，默认{PAGE_SIZE}"),
+]
+_FILTERS = [
+    OpenApiParameter("status", str, description=f"状态，可用逗号并列：{'、'.join(Status.values)}"),
+    OpenApiParameter("stage", str, enum=Stage.values, description="所处环节（未结束的，及待评价的）"),
+    OpenApiParameter("area", str, description="区域及其下级：编号、编码，或“城市编码:区域编码”"),
+    OpenApiParameter("area_id", int, description="区域及其下级：编号"),
+    OpenApiParameter("category", str, description="大类或小类代码"),
+    OpenApiParameter("department", str, description="在办工单的部门及其下级：编号或编码"),
+    OpenApiParameter("overdue", bool, description="已超时"),
+    OpenApiParameter("due_before", str, description="当前到期早于此时间"),
+    OpenApiParameter("received_from", str, description="收到时间起（日期或时间）"),
+    OpenApiParameter("received_to", str, description="收到时间止（日期含当日）"),
+    OpenApiParameter("text", str, description="编号开头，或地址、描述中的文字"),
+    OpenApiParameter("mine", bool, description="与我有关：我核实、核查、处置或上报的"),
+    OpenApiParameter("order", str, enum=list(ORDERS), description="newest（默认）或due（最先到期在前）"),
+]
+
+
+class Incidents(APIView):
+    """Reporting, and the list."""
+
+    @extend_schema(
+        operation_id="incidents_list",
+        summary="案件列表",
+        parameters=[*_FILTERS, *PAGING],
+        responses={200: answers.page_of("CasePage", answers.CaseRow), **answers.problems(400, 401)},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        given = only(request, (*CASE_FILTERS, *PAGE_PARAMETERS))
+        by, now = request.actor, clock.now()
+        order = order_of(given)
+        cases = filtered(cases_of(by, wide="mine" in given), given, by, now=now)
+        found, size = _PAGES[order].page(with_lead(cases).values(*ROW_FIELDS), given)
+        rows, cursor = _PAGES[order].cut(list(found), size, lambda row: (row["due_at"], row["id"]))
+        return paged(request, [shapes.case_row(row, now) for row in rows], cursor)
+
+    @extend_schema(
+        operation_id="incidents_report",
+        summary="上报案件",
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key", str, OpenApiParameter.HEADER,
+                description="同一键和同一内容只上报一次，重复时答200和原案件；键相同而内容不同答409",
+            )
+        ],
+        request=bodies.ReportBody,
+        responses={
+            201: answers.ReceivedAnswer,
+            200: answers.ReceivedAnswer,
+            **answers.problems(400, 401, 403, 409, 413),
+        },
+    )  # fmt: skip
+    def post(self, request: Request) -> HttpResponse:
+        by = request.actor
+        given = check(bodies.ReportBody, request.data)
+        # a field worker reports what he found, a desk what it was told
+        is_field = by.may_somewhere(Capability.PATROL) and not by.may_somewhere(Capability.ACCEPT)
+        received = loop.report(
+            body=bodies.report_from(given, source="worker" if is_field else "hotline"),
+            by=by,
+            idempotency_key=request.headers.get("Idempotency-Key", ""),
+        )
+        url = request.build_absolute_uri(reverse("api:incident", args=[received.number]))
+        body = {
+            "number": received.number,
+            **shapes.status_of(Status.REPORTED.value),
+            "version": 1,
+            "url": url,
+            "token": received.token,
+            "repeated": received.repeated,
+        }
+        return answer(body, 200 if received.repeated else 201, {"Location": url})
+
+
+class IncidentDetail(APIView):
+    """One case."""
+
+    @extend_schema(
+        operation_id="incidents_retrieve",
+        summary="案件详情：时钟、流转记录、工单、申请、附件和可办操作",
+        parameters=[
+            OpenApiParameter(
+                "journal_after", int, description=f"流转记录自此序号之后（每页{JOURNAL_PAGE}条），见journal_next"
+            )
+        ],
+        responses={200: answers.CaseAnswer, **answers.problems(401, 404)},
+    )
+    def get(self, request: Request, number: str) -> HttpResponse:
+        given = only(request, ("journal_after",))
+        after = whole("journal_after", given["journal_after"], 0, 2**31 - 1) if "journal_after" in given else 0
+        by, now = request.actor, clock.now()
+        view = case_view(number, by, at=now, journal_after=after)
+        return answer(shapes.case_whole(view, by, now, request))
+
+
+class Transitions(APIView):
+    """The one way in, over HTTP."""
+
+    @extend_schema(
+        operation_id="incidents_transition",
+        summary="办理案件：按流程表执行一项操作",
+        request=bodies.TransitionBody,
+        responses={200: answers.OutcomeAnswer, **answers.problems(400, 401, 403, 404, 409)},
+    )
+    def post(self, request: Request, number: str) -> HttpResponse:
+        payload = dict(check(bodies.TransitionBody, request.data))
+        action, version = payload.pop("action"), payload.pop("version", None)
+        outcome = loop.perform(number=number, action=action, by=request.actor, version=version, **payload)
+        return answer(shapes.outcome_of(outcome))
+
+
+class CaseRequests(APIView):
+    """Asking for what somebody has to decide."""
+
+    @extend_schema(
+        operation_id="incidents_ask",
+        summary="提出申请（退单、延期、挂账、作废、强制结案）",
+        request=bodies.RequestBody,
+        responses={201: answers.AskedAnswer, **answers.problems(400, 401, 403, 404, 409)},
+    )
+    def post(self, request: Request, number: str) -> HttpResponse:
+        given = check(bodies.RequestBody, request.data)
+        pk = requests.ask(
+            number=number,
+            kind=given["kind"],
+            by=request.actor,
+            reason=given["reason"],
+            until=given.get("until"),
+            attachments=given.get("attachments", ()),
+        )
+        url = request.build_absolute_uri(reverse("api:request-decision", args=[pk]))
+        return answer({"id": pk, "url": url}, 201)
+
+
+class Decision(APIView):
+    """Deciding a request by its id."""
+
+    @extend_schema(
+        operation_id="requests_decide",
+        summary="审批申请",
+        request=bodies.DecisionBody,
+        responses={200: answers.DecidedAnswer, **answers.problems(400, 401, 403, 404, 409)},
+    )
+    def post(self, request: Request, pk: int) -> HttpResponse:
+        return _decide(request, pk)
+
+
+class CaseDecision(APIView):
+    """Deciding a request of a case."""
+
+    @extend_schema(
+        operation_id="incidents_decide",
+        summary="审批本案的申请",
+        request=bodies.DecisionBody,
+        responses={200: answers.DecidedAnswer, **answers.problems(400, 401, 403, 404, 409)},
+    )
+    def post(self, request: Request, number: str, pk: int) -> HttpResponse:
+        if not Asked.objects.filter(pk=pk, incident__number=number).exists():
+            raise NotFound(_("没有这份申请"))
+        return _decide(request, pk)
+
+
+def _decide(request: Request, pk: int) -> HttpResponse:
+    given = check(bodies.DecisionBody, request.data)
+    outcome = requests.decide(request_id=pk, grant=given["grant"], reason=given.get("reason", ""), by=request.actor)
+    state = Asked.State.GRANTED if given["grant"] else Asked.State.REFUSED
+    return answer({"id": pk, "state": state.value, "outcome": shapes.outcome_of(outcome) if outcome else None})
+
+
+class RevealPhone(APIView):
+    """The reporter's phone whole, with a reason that the journal keeps."""
+
+    @extend_schema(
+        operation_id="incidents_reveal_phone",
+        summary="查看上报人完整电话（记入流转记录）",
+        request=bodies.ReasonBody,
+        responses={200: answers.PhoneAnswer, **answers.problems(400, 401, 403, 404)},
+    )
+    def post(self, request: Request, number: str) -> HttpResponse:
+        given = check(bodies.ReasonBody, request.data)
+        name, phone = reporters.reveal_phone(number=number, by=request.actor, reason=given["reason"])
+        response = answer({"name": name, "phone": phone})
+        response["Cache-Control"] = "no-store"
+        return response
