@@ -13,4 +13,5 @@ urlpatterns = [
     path("api/redoc/", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
     path("api/v1/", include("dispatch.api.urls")),
     re_path("^api/", no_such_path),
+    path("", include("dispatch.urls")),
 ]

@@ -1,0 +1,61 @@
+"""Small parts of pages: icons, time chips, stamps."""
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from dispatch.views.words import Chip, full_stamp, stamp
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """An icon out of the vendored sprite; silent for screen readers unless it has a label."""
+    solid = " gg-icon-solid" if name.endswith("-filled") else ""
+    href = f"{static('vendor/icons/sprite.svg')}#{name}"
+    if label:
+        return format_html(
+            '<svg class="gg-icon{}" role="img" aria-label="{}"><use href="{}"></use></svg>', solid, label, href
+        )
+    return format_html('<svg class="gg-icon{}" aria-hidden="true"><use href="{}"></use></svg>', solid, href)
+
+
+@register.simple_tag
+def sla(chip: Chip) -> SafeString:
+    """A time chip: ring or icon, and the words."""
+    if chip.share is not None:
+        mark = format_html(
+            '<svg class="gg-ring" viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="6.5"></circle>'
+            '<circle cx="8" cy="8" r="6.5" pathLength="100" stroke-dasharray="{} 100"></circle></svg>',
+            chip.share,
+        )
+    else:
+        mark = icon(chip.icon)
+    words = format_html_join(
+        "", "{}", ((format_html("<b>{}</b>", text) if figure else text,) for text, figure in chip.parts)
+    )
+    return format_html(
+        '<span class="gg-sla gg-sla-{}" title="{}">{}<span>{}</span></span>', chip.kind, chip.title, mark, words
+    )
+
+
+@register.simple_tag(takes_context=True)
+def at(context: dict[str, Any], instant: datetime | None) -> SafeString | str:
+    """An instant as people say it, with the exact one for machines and in the tooltip."""
+    if instant is None:
+        return "—"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        instant.isoformat(), full_stamp(instant), stamp(instant, context["now"]),
+    )  # fmt: skip
+
+
+@register.filter
+def of(mapping: Any, key: Any) -> Any:
+    """``mapping[key]``, None where there is none."""
+    return mapping.get(key) if mapping else None

@@ -1,0 +1,74 @@
+"""Addresses of the pages."""
+
+from django.urls import path, register_converter
+
+from dispatch.views import case, desks, files, inbox, notices, ops, public, report, session
+
+
+class CaseNumber:
+    """A case's number, so that nothing odd reaches the database."""
+
+    regex = "[0-9A-Za-z-]{1,24}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+class RowId:
+    """A primary key that a column can hold."""
+
+    regex = "[0-9]{1,18}"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+    def to_url(self, value: int) -> str:
+        return str(value)
+
+
+class Token:
+    """A link's or a QR code's token."""
+
+    regex = "[0-9A-Za-z_-]{6,40}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(CaseNumber, "case")
+register_converter(RowId, "row")
+register_converter(Token, "token")
+
+app_name = "pages"
+urlpatterns = [
+    path("", session.home, name="home"),
+    path("login/", session.SignIn.as_view(), name="sign_in"),
+    path("logout/", session.SignOut.as_view(), name="sign_out"),
+    path("queue/<slug:desk>/", desks.queue, name="queue"),
+    path("inbox/", inbox.inbox, name="inbox"),
+    path("tasks/", inbox.tasks, name="tasks"),
+    path("report/", report.report, name="report"),
+    path("report/done/<case:number>/", report.reported, name="reported"),
+    path("cases/<case:number>/", case.case, name="case"),
+    path("cases/<case:number>/act/<slug:action>/", case.act, name="act"),
+    path("cases/<case:number>/ask/<slug:kind>/", case.ask, name="ask"),
+    path("cases/<case:number>/requests/<row:request_id>/", case.decide, name="decide"),
+    path("cases/<case:number>/joint/<row:ticket_id>/<slug:step>/", case.joint, name="joint"),
+    path("cases/<case:number>/phone/", case.phone, name="phone"),
+    path("files/<uuid:attachment_id>/", files.file, name="file"),
+    path("notices/", notices.notices, name="notices"),
+    path("notices/read/", notices.read_all, name="read_all"),
+    path("notices/<row:notice_id>/read/", notices.read_notice, name="read_notice"),
+    path("r/<token:token>/", public.link, name="link"),
+    path("r/<token:token>/files/<uuid:attachment_id>/", public.link_file, name="link_file"),
+    path("r/<token:token>/<slug:action>/", public.link_act, name="link_act"),
+    path("c/<token:qr_token>/", public.scan, name="scan"),
+    path("ops/", ops.ops, name="ops"),
+    path("ops/clocks/<row:clock_id>/<slug:step>/", ops.ladder, name="ladder"),
+]

@@ -1,0 +1,306 @@
+"""The parts of the case page, each as plain values for the template. Nothing here asks the database."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from dispatch.actors import Actor
+from dispatch.cases import RequestState
+from dispatch.models import Request, Ticket
+from dispatch.parties import is_handler
+from dispatch.selectors import CaseView, ClockView
+from dispatch.views.journal_words import Line, line
+from dispatch.views.words import Chip, case_chip, clock_chip, due_chip
+from gridgov.common.json_rows import instant
+from grids.spatial import areas
+from incidents.catalogue import catalogue
+from incidents.models import Incident
+from incidents.workflow import DECIDERS, ENDED, STAGE_OF, RequestKind, Stage, Status
+from personnel.selectors import department_tree
+
+#: The entry that ends each stage.
+ENDS = {
+    Stage.ACCEPT: ("accept", "confirm_check", "answer", "resolve_on_site", "refuse_on_site"),
+    Stage.FILE: ("file",),
+    Stage.DISPATCH: ("dispatch", "impose"),
+    Stage.HANDLE: ("feed_back",),
+    Stage.FEED_BACK: ("request_verification", "approve_on_site"),
+    Stage.VERIFY: ("close", "force_close", "close_with_parent"),
+    Stage.EVALUATE: ("evaluate",),
+}
+PHOTO_GROUPS = (
+    (gettext_lazy("处置后"), ("feed_back", "reach_milestone", "resolve_on_site", "joint_done")),
+    (gettext_lazy("核查"), ("pass", "fail")),
+)
+MINOR_CLOCKS = ("cancelled",)
+
+
+def parsed(text: str | None) -> datetime | None:
+    """An instant out of ISO text."""
+    return instant(text) if text else None
+
+
+def title(view: CaseView) -> str:
+    """井盖缺失 · 福利西路 128 号门前."""
+    category = catalogue().category(view.case.incident.category_id)
+    parts = [category.name if category else "", view.case.incident.address]
+    return " · ".join(part for part in parts if part)
+
+
+def group(view: CaseView) -> str:
+    """部件 / 公用设施 / 井盖缺失."""
+    known = catalogue()
+    category = known.category(view.case.incident.category_id)
+    if category is None:
+        return ""
+    parent = known.category(category.parent_id)
+    return " / ".join(part.name for part in (parent, category) if part is not None)
+
+
+def place(view: CaseView) -> str:
+    """福利路街道 / 山丹街社区 / 012 格."""
+    incident = view.case.incident
+    if not incident.is_placed:
+        return _("未定位，由%(centre)s承办") % {"centre": areas.full_name(incident.holder_id)}
+    chain = (incident.district_id, incident.street_id, incident.community_id, incident.grid_id)
+    return " / ".join(name for name in map(areas.name, chain) if name)
+
+
+def badges(view: CaseView) -> list[tuple[str, str]]:
+    """Status, then the exceptions."""
+    i = view.case.incident
+    status = Status(i.status)
+    kind = "pause" if status is Status.SUSPENDED else "" if status in ENDED else "live"
+    found = [(str(status.label), kind)]
+    for count, words, kind in (
+        (i.supervision_level, _("督办 %(n)s 级"), "over"),
+        (i.return_count, _("退单 %(n)s 次"), "soon"),
+        (i.rework_count, _("返工 %(n)s 次"), "soon"),
+        (i.extension_count, _("延期 %(n)s 次"), "soon"),
+        (i.reopen_count, _("重新立案 %(n)s 次"), "soon"),
+    ):
+        if count:
+            found.append((words % {"n": count}, kind))
+    for is_so, words, kind in (
+        (i.is_urgent, _("紧急"), "over"),
+        (i.is_confidential, _("保密"), "pause"),
+        (i.is_force_closed, _("强制结案"), "soon"),
+        (i.is_answered, _("直接答复"), ""),
+    ):
+        if is_so:
+            found.append((words, kind))
+    return found
+
+
+def chip(view: CaseView, now: datetime) -> Chip:
+    """The time of the case as a whole: what its queue is ordered by."""
+    i = view.case.incident
+    started = next((c.started_at for c in view.case.clocks if c.is_live and c.due_at == i.due_at), i.status_at)
+    return case_chip(
+        status=i.status, due_at=i.due_at, started_at=started, suspended_until=i.suspended_until,
+        level=i.supervision_level, ended=Status(i.status) in ENDED, now=now,
+    )  # fmt: skip
+
+
+def rail(view: CaseView) -> list[dict[str, Any]]:
+    """The seven stages: done with when, the present one, and those to come."""
+    status = Status(view.case.incident.status)
+    order = list(Stage)
+    here = order.index(STAGE_OF[status])
+    is_over = status in ENDED and status not in (Status.CLOSED,)
+    found = []
+    for position, stage in enumerate(order):
+        at = next((e.at for e in reversed(view.journal) if e.action in ENDS[stage]), None)
+        done = position < here or status is Status.EVALUATED
+        found.append(
+            {
+                "label": str(stage.label),
+                "state": "done" if done else "now" if position == here and not is_over else "next",
+                "at": at if done else None,
+                "words": str(status.label) if position == here and not done else "",
+            }
+        )
+    return found
+
+
+def facts(view: CaseView, now: datetime) -> list[tuple[str, Any]]:
+    """The facts in the order in which they are asked for. Instants stay instants: the template says them."""
+    i = view.case.incident
+    names = view.names
+    standard = catalogue().standard(i.standard_id)
+    reporter = " ".join(part for part in (view.reporter_name, view.reporter_phone) if part)
+    found: list[tuple[str, Any]] = [
+        (_("地点"), i.address),
+        (_("网格"), place(view)),
+        (_("部件"), view.component),
+        (_("来源"), str(Incident.Source(i.source).label) + (f" · {names[i.reported_by_id]}" if i.reported_by_id in names else "")),
+        (_("上报人"), reporter),
+        (_("收到"), i.received_at),
+        (_("发生"), i.occurred_at),
+        (_("描述"), i.description),
+        (_("立案条件"), standard.condition if standard else ""),
+        (_("结案条件"), standard.closing_condition if standard else ""),
+        (_("承办中心"), areas.full_name(i.holder_id)),
+        (_("首问中心"), areas.full_name(i.first_receiver_id) if i.first_receiver_id != i.holder_id else ""),
+        (_("核实人"), names.get(i.checker_id, "") if i.checker_id else ""),
+        (_("核查人"), names.get(i.verifier_id, "") if i.verifier_id else ""),
+        (_("挂账至"), i.suspended_until),
+        (_("评价"), i.get_evaluation_display() if i.evaluation else ""),
+    ]
+    if i.lon is not None:
+        found.insert(2, (_("坐标"), f"{i.lon:.6f}, {i.lat:.6f}"))
+    return [(label, value) for label, value in found if value not in (None, "")]
+
+
+def clocks(view: CaseView, now: datetime) -> list[dict[str, Any]]:
+    """The clocks, live ones first, then total, then the ended ones from the last; cancelled ones last."""
+    def order(shown: ClockView) -> tuple[int, int]:
+        c = shown.clock
+        rank = 0 if c.is_live and c.kind != "total" else 1 if c.is_live else 3 if c.state in MINOR_CLOCKS else 2
+        return rank, -(c.id or 0)
+
+    found = []
+    for shown in sorted(view.clocks, key=order):
+        c = shown.clock
+        found.append(
+            {
+                "label": shown.label + (f" {_('第')} {c.cycle} {_('轮')}" if c.cycle > 1 else ""),
+                "is_live": c.is_live,
+                "is_total": c.kind == "total",
+                "allowance": shown.allowance,
+                "due_at": c.due_at,
+                "stopped_at": c.stopped_at,
+                "state": c.state,
+                "chip": clock_chip(
+                    state=c.state, due_at=c.due_at, started_at=c.started_at, stopped_at=c.stopped_at,
+                    suspended_until=view.case.incident.suspended_until, cured=c.breach_cured_at is not None, now=now,
+                ),
+                "explain": shown.explain,
+                "is_exempt": shown.is_exempt,
+                "milestones": [
+                    {"label": m["label"], "due_at": parsed(m.get("due_at")), "met_at": parsed(m.get("met_at")),
+                     "chip": None if m.get("met_at") else due_chip(parsed(m.get("due_at")), now=now, started_at=c.started_at)}
+                    for m in c.milestones
+                ],
+            }
+        )  # fmt: skip
+    return found
+
+
+def journal(view: CaseView) -> list[Line]:
+    """The whole journal, newest first."""
+    return [line(entry, view.names) for entry in reversed(view.journal)]
+
+
+def photos(view: CaseView) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The photos and files: before handling, after it, of verification."""
+    brought = {e.seq: e for e in view.journal}
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in view.attachments:
+        entry = brought.get(row["entry_seq"])
+        action = entry.action if entry else ""
+        name = next((str(label) for label, actions in PHOTO_GROUPS if action in actions), str(_("处置前")))
+        if action.startswith("request_") and action != "request_check":
+            name = str(_("申请依据"))
+        groups.setdefault(name, []).append(
+            {
+                "id": row["id"],
+                "is_image": row["kind"] == "image",
+                "name": row["name"],
+                "at": parsed(row["taken_at"]) or parsed(row["uploaded_at"]),
+                "is_taken": bool(row["taken_at"]),
+                "by": view.names.get(row["uploaded_by_id"], _("上报人")),
+                "width": row["width"],
+                "height": row["height"],
+            }
+        )
+    order = [str(_("处置前")), *(str(label) for label, _actions in PHOTO_GROUPS), str(_("申请依据"))]
+    return [(name, groups[name]) for name in order if name in groups]
+
+
+def tickets(view: CaseView, now: datetime, actor: Actor) -> list[dict[str, Any]]:
+    """The tickets, those of the present dispatch first, the lead before the joint ones."""
+    found = []
+    for t in sorted(view.case.tickets, key=lambda t: (-t.assignment, not t.is_lead, t.id)):
+        chip = None
+        if t.is_live:
+            chip = due_chip(t.due_at, now=now, started_at=t.dispatched_at)
+        found.append(
+            {
+                "id": t.id,
+                "name": handler(view, t.department_id, t.worker_id),
+                "is_lead": t.is_lead,
+                "is_final": t.is_final,
+                "state": str(Ticket.State(t.state).label),
+                "is_live": t.is_live,
+                "is_open": t.state == "open",
+                "chip": chip,
+                "round": t.round,
+                "dispatched_by": view.names.get(t.dispatched_by_id, _("系统")) if t.dispatched_by_id else _("系统"),
+                "dispatched_at": t.dispatched_at,
+                "signed_by": view.names.get(t.signed_by_id, "") if t.signed_by_id else "",
+                "signed_at": t.signed_at,
+                "ended_at": t.ended_at,
+                "result": t.result,
+                "is_my_joint": not t.is_lead and t.is_live and is_handler(t.department_id, t.worker_id, actor),
+            }
+        )
+    return found
+
+
+def handler(view: CaseView, department_id: int | None, worker_id: int | None) -> str:
+    """The name of a ticket's handler."""
+    if department_id is not None:
+        return department_tree().full_name(department_id)
+    return view.worker_names.get(worker_id, _("人员")) if worker_id is not None else ""
+
+
+def request(view: CaseView, asked: RequestState) -> dict[str, Any]:
+    """A request in words."""
+    return {
+        "id": asked.id,
+        "kind": str(RequestKind(asked.kind).label),
+        "state": str(Request.State(asked.state).label),
+        "is_pending": asked.is_pending,
+        "is_granted": asked.state == "granted",
+        "by": view.names.get(asked.asked_by_id, ""),
+        "at": asked.asked_at,
+        "reason": asked.reason,
+        "until": asked.until,
+        "decide_by_at": asked.decide_by_at,
+        "level": str(DECIDERS[min(asked.level, len(DECIDERS) - 1)].label),
+        "decided_by": view.names.get(asked.decided_by_id, "") if asked.decided_by_id else "",
+        "decided_at": asked.decided_at,
+        "decision_reason": asked.decision_reason,
+    }
+
+
+def duplicates(view: CaseView) -> list[dict[str, Any]]:
+    """The cases that may be the same one, the likeliest first."""
+    known = catalogue()
+    return [
+        d
+        | {
+            "title": known.category_name(d["category_id"]).rpartition("／")[2],
+            "status_label": str(Status(d["status"]).label),
+            "percent": round(d["score"] * 100),
+            "metres": round(d["distance_m"]),
+        }
+        for d in view.duplicates
+    ]
+
+
+def proposal(view: CaseView) -> Mapping[str, Any] | None:
+    """What routing proposes, while it can still be of use."""
+    routing = view.routing
+    if routing is None or view.case.incident.status not in ("filed",):
+        return None
+    tree = department_tree()
+    return {
+        "lead": tree.full_name(routing["lead_id"]) if routing["lead_id"] else "",
+        "joint": "、".join(tree.full_name(pk) for pk in routing["joint"] or [] if isinstance(pk, int)),
+        "reason": routing["reason"],
+    }

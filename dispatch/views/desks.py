@@ -1,0 +1,303 @@
+"""The queues: a desk's cases by least time left, and the requests that wait for a decision."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, F, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from dispatch.actors import Actor
+from dispatch.selectors import requests_waiting_for
+from dispatch.views.desk_table import DESKS, Desk
+from dispatch.views.shell import desks_of, page, show
+from dispatch.views.words import SOON, Chip, case_chip, due_chip
+from dispatch.visibility import cases_of
+from gridgov.common import clock
+from gridgov.common.errors import NotFound, NotPermitted
+from grids import permissions
+from grids.models import LEVEL_NAMES
+from grids.spatial import areas
+from incidents.catalogue import catalogue
+from incidents.models import Incident
+from incidents.workflow import ENDED, RequestKind, Status
+
+PAGE = 50
+FIELDS = (
+    "id", "number", "status", "category_id", "address", "description", "due_at", "status_at", "suspended_until",
+    "street_id", "community_id", "grid_id", "district_id", "source", "is_urgent", "supervision_level", "return_count",
+    "rework_count", "reopen_count", "received_at", "holder_id", "is_placed",
+)  # fmt: skip
+SOURCE_ICONS = {
+    "worker": "device-mobile", "qr": "qrcode", "hotline": "phone", "web": "world", "leader": "flag",
+    "upper": "building", "sensor": "device-cctv",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A case in a list."""
+
+    number: str
+    title: str
+    group: str
+    address: str
+    place: str
+    status: str
+    status_label: str
+    badge: str
+    badge_kind: str
+    chip: Chip
+    due_at: datetime | None
+    received_at: datetime
+    source: str
+    source_icon: str
+
+
+@page
+def queue(request: HttpRequest, desk: str) -> HttpResponse:
+    """The queue of one desk, for those who work at it."""
+    found = DESKS.get(desk)
+    if found is None:
+        raise NotFound(_("没有这个队列。"))
+    if desk not in desks_of(request.actor):
+        raise NotPermitted(_("你的岗位没有「%(desk)s」队列。") % {"desk": found.label}, missing=found.capabilities[0])
+    return _requests(request, found) if found.key == "approve" else _cases(request, found)
+
+
+def _cases(request: HttpRequest, desk: Desk) -> HttpResponse:
+    now = clock.now()
+    asked = request.GET
+    scoped = _in_scope(desk, request.actor, wide=asked.get("scope") == "below")
+    chosen = asked.get("status", "")
+    statuses = [s for s in (*desk.statuses, *desk.watched) if s == chosen] or list(desk.statuses)
+    cases, filters = _filtered(scoped.filter(status__in=statuses), request, now)
+    counts = scoped.filter(status__in=list(desk.statuses)).aggregate(
+        all=Count("pk"),
+        over=Count("pk", filter=Q(due_at__lt=now)),
+        soon=Count("pk", filter=Q(due_at__gte=now, due_at__lt=now + SOON)),
+        paused=Count("pk", filter=Q(status=Status.SUSPENDED)),
+    )
+    rows, after = _page(cases, asked.get("after", ""))
+    return show(
+        request,
+        "pages/queue.html",
+        {
+            "now": now,
+            "desk": desk,
+            "groups": _grouped([row_of(r, now) for r in rows], now),
+            "count": len(rows),
+            "counts": counts,
+            "after": after,
+            "query": _query(asked, drop=("after",)),
+            "is_first": not asked.get("after"),
+            "filters": filters,
+            "status": chosen if chosen in (*desk.statuses, *desk.watched) else "",
+            "status_choices": [(s.value, s.label) for s in (*desk.statuses, *desk.watched)],
+            "scope": asked.get("scope", ""),
+            "has_filter": any(asked.get(k) for k in ("area", "category", "overdue", "status")),
+            "area_choices": _area_choices(request.actor, desk),
+            "category_choices": _category_choices(),
+        },
+    )
+
+
+def _in_scope(desk: Desk, actor: Actor, *, wide: bool) -> QuerySet[Incident]:
+    """The visible cases that are this desk's: of the own centre, of all centres below it, or lying in the area."""
+    visible = cases_of(actor)
+    capability = desk.capabilities[0]
+    if not desk.by_holder:
+        return visible.filter(permissions.area_filter(actor.grants, capability))
+    held = permissions.visible_area_ids(actor.grants, capability)
+    index = areas.index()
+    if wide:
+        ids = {record.id for area_id in held for record in index.subtree(area_id) if record.has_desk}
+    else:
+        ids = {centre.id for area_id in held if (centre := index.centre_for(area_id)) is not None}
+    return visible.filter(holder__in=sorted(ids))
+
+
+def _filtered(
+    cases: QuerySet[Incident], request: HttpRequest, now: datetime
+) -> tuple[QuerySet[Incident], dict[str, Any]]:
+    asked = request.GET
+    filters: dict[str, Any] = {"area": "", "category": "", "overdue": False}
+    area = areas.find(int(asked["area"])) if asked.get("area", "").isdecimal() and len(asked["area"]) < 12 else None
+    if area is not None:
+        filters["area"] = area.id
+        cases = cases.filter(**{f"{LEVEL_NAMES[area.level]}_id": area.id})
+    category = catalogue().category_by_code(asked.get("category", ""))
+    if category is not None:
+        filters["category"] = category.code
+        below = [c.id for c in catalogue().categories(category.id)] if category.parent_id is None else []
+        cases = cases.filter(category__in=[category.id, *below])
+    if asked.get("overdue"):
+        filters["overdue"] = True
+        cases = cases.filter(due_at__lt=now)
+    return cases, filters
+
+
+def _page(cases: QuerySet[Incident], after: str) -> tuple[list[dict[str, Any]], str]:
+    """A page by least time left, those without a due time last; and the mark of the next page."""
+    mark = _mark(after)
+    if mark is not None:
+        due_at, last_id = mark
+        if due_at is None:
+            cases = cases.filter(due_at__isnull=True, id__gt=last_id)
+        else:
+            cases = cases.filter(
+                Q(due_at__gt=due_at) | Q(due_at=due_at, id__gt=last_id) | Q(due_at__isnull=True)
+            )
+    rows = list(cases.order_by(F("due_at").asc(nulls_last=True), "id").values(*FIELDS)[: PAGE + 1])
+    if len(rows) <= PAGE:
+        return rows, ""
+    last = rows[PAGE - 1]
+    return rows[:PAGE], f"{last['due_at'].isoformat() if last['due_at'] else ''}_{last['id']}"
+
+
+def _mark(text: str) -> tuple[datetime | None, int] | None:
+    due, _sep, last = text.rpartition("_")
+    if not (last.isdecimal() and len(last) < 19):
+        return None
+    try:
+        at = datetime.fromisoformat(due) if due else None
+    except ValueError:
+        return None
+    return (at, int(last)) if at is None or at.tzinfo is not None else None
+
+
+def row_of(r: dict[str, Any], now: datetime) -> Row:
+    """A case of a list, from its values by FIELDS."""
+    category = catalogue().category(r["category_id"])
+    parent = catalogue().category(category.parent_id) if category else None
+    badge, kind = _badge(r)
+    status = Status(r["status"])
+    return Row(
+        number=r["number"],
+        title=category.name if category else "",
+        group=parent.name if parent else "",
+        address=r["address"] or r["description"][:60],
+        place=place_name(r),
+        status=status.value,
+        status_label=str(status.label),
+        badge=badge,
+        badge_kind=kind,
+        chip=case_chip(
+            status=status, due_at=r["due_at"], started_at=r["status_at"], suspended_until=r["suspended_until"],
+            level=r["supervision_level"], ended=status in ENDED, now=now,
+        ),
+        due_at=r["due_at"],
+        received_at=r["received_at"],
+        source=str(Incident.Source(r["source"]).label),
+        source_icon=SOURCE_ICONS.get(r["source"], "file"),
+    )  # fmt: skip
+
+
+def place_name(r: Any) -> str:
+    """福利路街道 / 山丹街社区 / 012 格; says so where the place is not known."""
+    if not r["is_placed"]:
+        return _("未定位 · %(centre)s") % {"centre": areas.name(r["holder_id"])}
+    names = [areas.name(r[f"{level}_id"]) for level in ("street", "community", "grid")]
+    return " / ".join(n for n in names if n) or areas.name(r["district_id"])
+
+
+def _badge(r: dict[str, Any]) -> tuple[str, str]:
+    """At most one exception, the gravest."""
+    if r["supervision_level"]:
+        return _("督办 %(level)s 级") % {"level": r["supervision_level"]}, "over"
+    if r["is_urgent"]:
+        return _("紧急"), "over"
+    if r["rework_count"]:
+        return _("返工 %(count)s") % {"count": r["rework_count"]}, "soon"
+    if r["return_count"]:
+        return _("退单 %(count)s") % {"count": r["return_count"]}, "soon"
+    if r["reopen_count"]:
+        return _("重新立案"), "soon"
+    return "", ""
+
+
+def _grouped(rows: list[Row], now: datetime) -> list[tuple[str, list[Row]]]:
+    """已超 / 15 分内 / 今日 / 以后 / 不计时, only those that have rows."""
+    groups: dict[str, list[Row]] = {}
+    today = clock.local_date(now)
+    for row in rows:
+        if row.due_at is None:
+            name = _("暂停与不计时")
+        elif row.due_at < now:
+            name = _("已超")
+        elif row.due_at - now < SOON:
+            name = _("15 分内")
+        elif clock.local_date(row.due_at) == today:
+            name = _("今日")
+        else:
+            name = _("以后")
+        groups.setdefault(name, []).append(row)
+    return list(groups.items())
+
+
+def _query(asked: Any, *, drop: tuple[str, ...]) -> str:
+    kept = asked.copy()
+    for name in drop:
+        kept.pop(name, None)
+    return kept.urlencode()
+
+
+def _area_choices(actor: Actor, desk: Desk) -> list[tuple[int, str]]:
+    """The areas below those held, two levels deep, for the filter."""
+    index = areas.index()
+    found: list[tuple[int, str]] = []
+    for area_id in sorted(permissions.visible_area_ids(actor.grants, desk.capabilities[0])):
+        for child in index.children(area_id):
+            found.append((child.id, child.name))
+            found += [(grandchild.id, f"　{grandchild.name}") for grandchild in index.children(child.id)]
+    return found[:400]
+
+
+def _category_choices() -> list[tuple[str, list[tuple[str, str]]]]:
+    known = catalogue()
+    return [
+        (parent.name, [(parent.code, _("%(name)s（全部）") % {"name": parent.name})]
+         + [(c.code, c.name) for c in known.categories(parent.id)])
+        for parent in known.categories()
+    ]  # fmt: skip
+
+
+# --- requests -----------------------------------------------------------------------------------------------
+
+
+def _requests(request: HttpRequest, desk: Desk) -> HttpResponse:
+    now = clock.now()
+    waiting = requests_waiting_for(request.actor)
+    after = request.GET.get("after", "")
+    mark = _mark(after)
+    counts = waiting.aggregate(
+        all=Count("pk"),
+        over=Count("pk", filter=Q(decide_by_at__lt=now)),
+        soon=Count("pk", filter=Q(decide_by_at__gte=now, decide_by_at__lt=now + timedelta(minutes=30))),
+    )
+    found = waiting
+    if mark is not None and mark[0] is not None:
+        found = found.filter(Q(decide_by_at__gt=mark[0]) | Q(decide_by_at=mark[0], id__gt=mark[1]))
+    rows = list(
+        found.order_by("decide_by_at", "id").values(
+            "id", "kind", "asked_at", "decide_by_at", "reason", "until", "level", "asked_by__name",
+            "asked_by__username", "incident__number", "incident__category_id", "incident__address",
+            "ticket__department_id",
+        )[: PAGE + 1]
+    )  # fmt: skip
+    following = ""
+    if len(rows) > PAGE:
+        rows = rows[:PAGE]
+        following = f"{rows[-1]['decide_by_at'].isoformat()}_{rows[-1]['id']}"
+    for row in rows:
+        category = catalogue().category(row["incident__category_id"])
+        row["title"] = category.name if category else ""
+        row["kind_label"] = str(RequestKind(row["kind"]).label)
+        row["chip"] = due_chip(row["decide_by_at"], now=now, started_at=row["asked_at"], label=_("审批"))
+        row["asker"] = row["asked_by__name"] or row["asked_by__username"]
+    return show(
+        request,
+        "pages/requests.html",
+        {"now": now, "desk": desk, "rows": rows, "counts": counts, "after": following, "is_first": not after},
+    )

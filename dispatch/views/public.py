@@ -1,0 +1,214 @@
+"""For people without an account: a report by the QR code on a component, and the link to follow it."""
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from dispatch import loop
+from dispatch.actors import Actor, actor_by_link
+from dispatch.cases import Case
+from dispatch.forms import ActionForm, ReportForm
+from dispatch.offers import open_actions
+from dispatch.selectors import case_view
+from dispatch.views.files import answer
+from dispatch.views.limits import too_often
+from dispatch.views.report import body
+from dispatch.views.shell import refused, show
+from dispatch.visibility import cases_of
+from gridgov.common import clock
+from gridgov.common.errors import Conflict, FieldError, FieldErrors, NotFound, NotPermitted
+from grids.models import Component
+from grids.spatial import areas
+from incidents.catalogue import catalogue
+from incidents.models import Incident
+from incidents.workflow import REJECT_REASONS, Status
+
+PUBLIC = Actor(user_id=None, channel="link")
+#: What the reporter may do by his link, and what he is asked for.
+OF_THE_REPORTER = {"evaluate": ("result", "note"), "reopen": ("reason",)}
+SAID = {
+    Status.REPORTED: gettext_lazy("已收到，等待受理。"),
+    Status.CHECKING: gettext_lazy("已收到，正在现场核实。"),
+    Status.ACCEPTED: gettext_lazy("已受理，等待立案。"),
+    Status.FILED: gettext_lazy("已立案，正在安排处置单位。"),
+    Status.DISPATCHED: gettext_lazy("已派给处置单位。"),
+    Status.HANDLING: gettext_lazy("处置单位正在处理。"),
+    Status.SUSPENDED: gettext_lazy("因故暂缓处理，到期后继续。"),
+    Status.HANDLED: gettext_lazy("处置单位已反馈，等待核查。"),
+    Status.VERIFYING: gettext_lazy("正在现场核查处理结果。"),
+    Status.VERIFIED: gettext_lazy("核查通过，等待结案。"),
+    Status.REJECTED: gettext_lazy("不予受理。"),
+    Status.DECLINED: gettext_lazy("不予立案。"),
+    Status.VOIDED: gettext_lazy("已作废。"),
+    Status.MERGED: gettext_lazy("与另一件相同的案件合并办理。"),
+    Status.CLOSED: gettext_lazy("已办结，请评价。"),
+    Status.EVALUATED: gettext_lazy("已办结。"),
+}
+STEPS = (
+    ("report", gettext_lazy("收到")), ("accept", gettext_lazy("受理")), ("confirm_check", gettext_lazy("受理")),
+    ("file", gettext_lazy("立案")), ("dispatch", gettext_lazy("派给处置单位")), ("impose", gettext_lazy("派给处置单位")),
+    ("sign", gettext_lazy("开始处理")), ("feed_back", gettext_lazy("处理完毕")), ("pass", gettext_lazy("核查通过")),
+    ("fail", gettext_lazy("核查未通过，返工")), ("close", gettext_lazy("结案")), ("answer", gettext_lazy("答复")),
+    ("reject", gettext_lazy("不予受理")), ("decline", gettext_lazy("不予立案")), ("reopen", gettext_lazy("重新办理")),
+    ("evaluate", gettext_lazy("评价")), ("merge", gettext_lazy("合并办理")),
+)  # fmt: skip
+View = Callable[..., HttpResponse]
+
+
+def public(view: View) -> View:
+    """``view`` for anybody: not indexed, no address passed on; refusals as pages."""
+
+    @wraps(view)
+    def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            response = view(request, *args, **kwargs)
+        except (NotFound, NotPermitted, Conflict) as refusal:
+            response = refused(request, refusal)
+        response["Referrer-Policy"] = "same-origin"
+        response["X-Robots-Tag"] = "noindex, nofollow"
+        return response
+
+    return never_cache(shown)
+
+
+# --- by QR code -------------------------------------------------------------------------------------------------
+
+
+@public
+def scan(request: HttpRequest, qr_token: str) -> HttpResponse:
+    """The public's report about the component whose code was scanned; then on to the link that follows it."""
+    component = Component.objects.filter(qr_token=qr_token).first()
+    if component is None:
+        raise NotFound(_("没有这个二维码。请核对地址，或拨打 12345。"))
+    sources = {"qr": Incident.Source.QR.label}
+    if request.method != "POST":
+        form = ReportForm(sources=sources, public=True, initial={"source": "qr", "key": uuid.uuid4().hex})
+        return _scan_page(request, component, form)
+    form = ReportForm(request.POST, request.FILES, sources=sources, public=True)
+    if too_often(request, "scan"):
+        form.is_valid()
+        form.errors.clear()
+        form.add_error(None, _("上报太频繁了，请十分钟后再试。填写的内容还在。"))
+        return _scan_page(request, component, form, status=429)
+    if not form.is_valid():
+        return _scan_page(request, component, form, status=400)
+    try:
+        files = form.store_files("attachments", user_id=None)
+        received = loop.report(body=body(form, files, component=qr_token, source="qr"), by=PUBLIC)
+    except (FieldError, FieldErrors) as error:
+        form.add_domain_error(error)
+        return _scan_page(request, component, form, status=400)
+    return redirect("pages:link", received.token)
+
+
+def _scan_page(request: HttpRequest, component: Component, form: ReportForm, *, status: int = 200) -> HttpResponse:
+    context = {"component": component, "place": areas.full_name(component.area_id), "form": form}
+    return show(request, "pages/scan.html", context, status=status)
+
+
+# --- by link ----------------------------------------------------------------------------------------------------
+
+
+@public
+def link(request: HttpRequest, token: str) -> HttpResponse:
+    """The case of the link in plain words, with what its reporter may do."""
+    return _link_page(request, token)
+
+
+@public
+@require_POST
+def link_act(request: HttpRequest, token: str, action: str) -> HttpResponse:
+    """The reporter judges the result, or asks that the case be taken up again."""
+    if action not in OF_THE_REPORTER:
+        raise NotFound(_("没有这个操作。"))
+    if too_often(request, "link"):
+        return _link_page(request, token, problem=_("操作太频繁了，请十分钟后再试。"), status=429)
+    actor, number = _by_link(token)
+    case = loop.read(number, actor)
+    offer = next((o for o in open_actions(case, actor) if o.action == action), None)
+    if offer is None:
+        return _link_page(request, token, problem=_("现在不能这样做：情况可能已变。"), status=409)
+    form = ActionForm(offer, case, request.POST)
+    if not form.is_valid():
+        return _link_page(request, token, bound=form, status=400)
+    given = {k: v for k, v in form.payload().items() if k in OF_THE_REPORTER[action]}
+    try:
+        loop.perform(number=number, action=action, by=actor, version=form.cleaned_data.get("version"), **given)
+    except (FieldError, FieldErrors) as error:
+        form.add_domain_error(error)
+        return _link_page(request, token, bound=form, status=400)
+    except Conflict as conflict:
+        return _link_page(request, token, problem=str(conflict.message), status=409)
+    return redirect("pages:link", token)
+
+
+@public
+def link_file(request: HttpRequest, token: str, attachment_id: str) -> HttpResponse:
+    """A photo of the case, for its reporter."""
+    actor, _number = _by_link(token)
+    return answer(request, attachment_id, actor)
+
+
+def _by_link(token: str) -> tuple[Actor, str]:
+    actor = actor_by_link(token)
+    number = cases_of(actor).values_list("number", flat=True).first() if actor else None
+    if actor is None or number is None:
+        raise NotFound(_("这个链接无效，或已过期。"))
+    return actor, number
+
+
+def _link_page(
+    request: HttpRequest, token: str, *, bound: ActionForm | None = None, problem: str = "", status: int = 200
+) -> HttpResponse:
+    actor, number = _by_link(token)
+    now = clock.now()
+    view = case_view(number, actor, at=now)
+    case = view.case
+    forms = []
+    for offer in open_actions(case, actor):
+        wanted = OF_THE_REPORTER.get(offer.action)
+        if wanted is None or (offer.action == "reopen" and now > reopen_until(case)):
+            continue
+        form = bound if bound is not None and bound.offer.action == offer.action else ActionForm(offer, case)
+        forms.append((offer, form, [form[name] for name in wanted if name in form.fields]))
+    labels = dict(STEPS)
+    ended = next((e for e in reversed(view.journal) if e.action in ("reject", "decline", "answer")), None)
+    reply = ended.text if ended is not None and case.incident.status in ("rejected", "declined", "closed", "evaluated") else ""
+    reason = REJECT_REASONS.get(str((ended.payload or {}).get("reason", "")), "") if ended else ""
+    category = catalogue().category(case.incident.category_id)
+    return show(
+        request,
+        "pages/link.html",
+        {
+            "now": now,
+            "token": token,
+            "incident": case.incident,
+            "title": category.name if category else "",
+            "said": SAID[Status(case.incident.status)],
+            "reply": reply,
+            "reason": reason,
+            "place": areas.full_name(case.incident.street_id or case.incident.district_id or case.incident.city_id),
+            "steps": [(labels[e.action], e.at) for e in view.journal if e.action in labels],
+            "photos": [a for a in view.attachments if a["kind"] == "image"],
+            "forms": forms,
+            "reopen_until": reopen_until(case) if case.incident.closed_at else None,
+            "problem": problem,
+        },
+        status=status,
+    )
+
+
+def reopen_until(case: Case) -> Any:
+    """Until when the reporter may ask that the case be taken up again."""
+    standard = catalogue().standard(case.incident.standard_id)
+    days = standard.reopen_days if standard else 15
+    return (case.incident.closed_at or clock.now()) + timedelta(days=days)

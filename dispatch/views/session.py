@@ -1,0 +1,68 @@
+"""Signing in and out, and where each role begins."""
+
+from typing import Any
+
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import LoginView, LogoutView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+
+from dispatch.views.desk_table import HOME
+from dispatch.views.shell import is_field_worker, page
+from gridgov.common import clock
+from grids.capabilities import Capability
+
+
+class SignInForm(AuthenticationForm):
+    """Django's, in our words."""
+
+    error_messages = {
+        "invalid_login": _("账号或密码不对。"),
+        "inactive": _("此账号已停用。"),
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = _("账号")
+        self.fields["password"].label = _("密码")
+        for name, message in (("username", _("请输入账号。")), ("password", _("请输入密码。"))):
+            self.fields[name].error_messages["required"] = message
+            self.fields[name].widget.attrs["class"] = "form-control"
+
+
+@method_decorator(never_cache, name="dispatch")
+class SignIn(LoginView):
+    template_name = "pages/sign_in.html"
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {"now": clock.now()}
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        return self.render_to_response(self.get_context_data(form=form), status=400)
+
+
+class SignOut(LogoutView):
+    http_method_names = ["post"]
+
+
+@page
+def home(request: HttpRequest) -> HttpResponse:
+    """To the person's first queue; to the notices for somebody who has none."""
+    actor = request.actor
+    for role, desk in HOME:
+        if role.value in actor.roles:
+            return redirect("pages:queue", desk)
+    if actor.department_ids:
+        return redirect("pages:inbox")
+    if is_field_worker(actor):
+        return redirect("pages:tasks")
+    if actor.may_somewhere(Capability.OPERATE_LOOP):
+        return redirect("pages:ops")
+    if request.user.is_staff:
+        return redirect("admin:index")
+    return redirect("pages:notices")

@@ -1,0 +1,108 @@
+"""What every page shares: who looks at it, the bar, and how refusals are shown."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from dispatch.actors import Actor, actor_of
+from dispatch.models import Notice
+from dispatch.views.desk_table import DESKS
+from gridgov.common import clock
+from gridgov.common.errors import Conflict, DomainError, NotFound, NotPermitted
+from grids.capabilities import Capability
+from grids.spatial import areas
+from personnel.roles import Role
+from personnel.selectors import department_tree
+
+MANY_UNREAD = 99
+View = Callable[..., HttpResponse]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An entry of the bar."""
+
+    label: str
+    url: str
+    is_current: bool
+
+
+def page(view: View) -> View:
+    """``view`` for signed-in people: ``request.actor`` is who looks; refusals become pages of their own status."""
+
+    @wraps(view)
+    def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        request.actor = actor_of(request.user, channel="desk")
+        try:
+            return view(request, *args, **kwargs)
+        except (NotFound, NotPermitted, Conflict) as refusal:
+            return refused(request, refusal)
+
+    return shown
+
+
+def show(request: HttpRequest, template: str, context: Mapping[str, Any], *, status: int = 200) -> HttpResponse:
+    """The page within the bar. ``now`` is read once, unless the view already read it."""
+    filled = {"now": clock.now(), **context}
+    actor = getattr(request, "actor", None)
+    if actor is not None:
+        filled |= bar(request, actor)
+    return render(request, template, filled, status=status)
+
+
+def refused(request: HttpRequest, refusal: DomainError) -> HttpResponse:
+    """The page that says why not: 403, 404 or 409."""
+    return show(request, f"{refusal.status}.html", {"refusal": refusal}, status=refusal.status)
+
+
+def bar(request: HttpRequest, actor: Actor) -> dict[str, Any]:
+    """The bar: whose house it is, where the person may go, and how many notices wait. One statement."""
+    unread = Notice.objects.filter(user=actor.user_id, read_at__isnull=True)[: MANY_UNREAD + 1].count()
+    return {
+        "actor": actor,
+        "house": _house(actor),
+        "nav": _nav(request.path, actor),
+        "role_names": "、".join(str(Role(role).label) for role in actor.roles),
+        "unread": f"{MANY_UNREAD}+" if unread > MANY_UNREAD else unread,
+    }
+
+
+def desks_of(actor: Actor) -> list[str]:
+    """The keys of the queues that the person works in."""
+    return [desk.key for desk in DESKS.values() if any(actor.may_somewhere(c) for c in desk.capabilities)]
+
+
+def is_field_worker(actor: Actor) -> bool:
+    """Whether the person works outside: reports, checks and verifies on foot."""
+    return actor.may_somewhere(Capability.PATROL)
+
+
+def _nav(path: str, actor: Actor) -> list[Link]:
+    found: list[tuple[str, str]] = []
+    if is_field_worker(actor):
+        found.append((_("我的任务"), reverse("pages:tasks")))
+    found += [(str(DESKS[key].label), reverse("pages:queue", args=[key])) for key in desks_of(actor)]
+    if actor.department_ids or is_field_worker(actor):
+        found.append((_("工单"), reverse("pages:inbox")))
+    if actor.may_somewhere(Capability.REPORT_INCIDENT):
+        found.append((_("上报"), reverse("pages:report")))
+    if actor.may_somewhere(Capability.OPERATE_LOOP):
+        found.append((_("运维"), reverse("pages:ops")))
+    return [Link(label, url, path.startswith(url)) for label, url in found]
+
+
+def _house(actor: Actor) -> str:
+    centre = areas.name(actor.desk_area_id) if actor.postings else ""
+    if centre:
+        return _("%(area)s网格治理指挥中心") % {"area": centre}
+    own = next((d for _role, _area, d in actor.postings if d is not None), None)
+    return department_tree().name(own) or _("网格治理")

@@ -1,0 +1,51 @@
+// Comforts of the report form; without them it works as a plain form.
+const form = document.querySelector("[data-report]");
+
+function searchCategories(select) {
+  const box = document.createElement("input");
+  box.type = "search";
+  box.className = "form-control mb-2";
+  box.placeholder = "搜索类别，例如 井盖";
+  box.setAttribute("aria-label", "搜索类别");
+  const all = [...select.querySelectorAll("optgroup")].map((group) => [group, [...group.children]]);
+  box.addEventListener("input", () => {
+    const words = box.value.trim().toLowerCase();
+    let first = null;
+    for (const [group, options] of all) {
+      const kept = options.filter((o) => o.textContent.toLowerCase().includes(words) || group.label.includes(words));
+      group.replaceChildren(...kept);
+      group.hidden = kept.length === 0;
+      first ??= kept.find((o) => words && o.textContent.toLowerCase().includes(words)) ?? null;
+    }
+    if (first) select.value = first.value;
+  });
+  select.before(box);
+}
+
+function locate(button, words) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    words.textContent = "正在定位…";
+    button.disabled = true;
+    navigator.geolocation.getCurrentPosition(
+      ({ coords }) => {
+        form.elements.lon.value = coords.longitude.toFixed(6);
+        form.elements.lat.value = coords.latitude.toFixed(6);
+        form.elements.accuracy_m.value = Math.round(coords.accuracy);
+        words.textContent = `已定位，误差约 ${Math.round(coords.accuracy)} 米`;
+        button.disabled = false;
+      },
+      (error) => {
+        words.textContent = error.code === 1 ? "没有定位权限，请手工填写坐标或部件码。" : "定位失败，请重试或手工填写。";
+        button.disabled = false;
+      },
+      { enableHighAccuracy: true, timeout: 10000 },
+    );
+  });
+}
+
+if (form) {
+  searchCategories(form.elements.category);
+  const button = form.querySelector("[data-locate]");
+  if (button && "geolocation" in navigator) locate(button, form.querySelector("[data-locate-words]"));
+}
