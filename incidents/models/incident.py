@@ -48,7 +48,9 @@ class Incident(models.Model):
     columns are the chain of areas of its place (NULL where a level is skipped); for a case without a place they
     are the chain of the centre that received it, and ``is_placed`` is false. Coordinates: lon, lat, degrees,
     WGS-84 (CGCS2000); what was sent stands in the ``raw`` columns. Instants in UTC; ``received_at`` is the
-    server's receipt, ``occurred_at`` only a fact beside it.
+    server's receipt, ``occurred_at`` only a fact beside it. An imported case (``is_adopted``, by
+    ``incidents.services.adopt``) has the times of the system it comes from; where its closing is not known it is
+    closed without ``closed_at``, and ``ended_at`` is its receipt.
     """
 
     class Source(models.TextChoices):
@@ -138,6 +140,8 @@ class Incident(models.Model):
     is_force_closed = models.BooleanField(_("强制结案"), default=False)
     is_answered = models.BooleanField(_("直接答复"), default=False)
     is_adopted = models.BooleanField(_("历史导入"), default=False)
+    external_system = models.CharField(_("原系统"), max_length=40, blank=True)
+    external_id = models.CharField(_("原系统编号"), max_length=80, blank=True)
     evaluation = models.CharField(_("评价结果"), max_length=16, blank=True, choices=list(RESULTS.items()))
 
     due_at = models.DateTimeField(_("当前到期"), null=True, blank=True)
@@ -192,6 +196,17 @@ class Incident(models.Model):
             # a case that waits for its checker names him
             models.CheckConstraint(
                 condition=~Q(status="checking") | Q(checker__isnull=False), name="incident_checking_has_checker"
+            ),
+            # an imported case, and no other, has the id it had where it came from
+            models.CheckConstraint(
+                condition=(Q(is_adopted=True) & ~Q(external_id="")) | Q(is_adopted=False, external_id=""),
+                name="incident_adopted_has_external_id",
+            ),
+            # and it is imported once
+            models.UniqueConstraint(
+                fields=["city", "external_system", "external_id"],
+                condition=Q(is_adopted=True),
+                name="incident_adopted_once",
             ),
         ]
         indexes = [
