@@ -16,6 +16,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from dispatch import routing
 from gridgov.common.errors import FieldError
 from gridgov.common.models import User
 from grids.models import Area, Level
@@ -75,9 +76,11 @@ def seed_people(city: str, *, password: str | None = None, reset: bool = False) 
         return Seeded(accounts, departments, Worker.objects.count() - before)
 
 
-def routing_rows(city: str) -> list[dict[str, Any]]:
-    """The city's routing: ``category`` or ``standard`` (codes) to ``lead`` and ``joint`` departments (codes)."""
-    return read(city)["routing"]
+def seed_routing(city: str) -> int:
+    """Every class of problem has its department in the district; rules that are there stay. How many were new."""
+    content = read(city)
+    district = Area.objects.defer("boundary").get(root__code=content["root"], code=content["district"], valid_to=None)
+    return routing.load_rules(area=district, rows=content["routing"])
 
 
 def read(city: str) -> dict[str, Any]:

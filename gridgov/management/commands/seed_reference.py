@@ -26,13 +26,16 @@ class Command(BaseCommand):
         call_command("load_city", city, **said)
         call_command("load_calendar", **said)
         call_command("load_catalogue", **said)
+        call_command("load_escalation", **said)
         try:
             seeded = seeding.seed_people(city, password=password, reset=reset_passwords)
+            rules = seeding.seed_routing(city)
         except FieldError as error:
             raise CommandError(f"{error.field}: {error.message}") from error
         except DomainError as error:
             raise CommandError(str(error.message)) from error
-        self.stdout.write(_("新增部门 %(d)d 个、人员 %(p)d 名") % {"d": seeded.departments, "p": seeded.people})
+        done = {"d": seeded.departments, "p": seeded.people, "r": rules}
+        self.stdout.write(_("新增部门 %(d)d 个、人员 %(p)d 名、派遣规则 %(r)d 条") % done)
         self._table(seeded.accounts)
 
     def _table(self, accounts: list[seeding.Account]) -> None:
