@@ -22,6 +22,8 @@ BEAT_SECONDS: dict[str, float] = {
     "common.heartbeat": 10,
     "dispatch.deliver_pending": 5,
     "dispatch.sweep_clocks": 2,
+    "dispatch.send_notices": 10,
+    "dispatch.limits_due": 30,
     "dispatch.resume_due": 30,
     "dispatch.decide_requests_due": 30,
     "dispatch.evaluate_due": 300,

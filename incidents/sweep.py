@@ -328,3 +328,15 @@ def arm(clock_id: int) -> None:
         Clock.objects.filter(pk=clock_id, state=Clock.State.RUNNING).update(
             next_step_at=datetime.fromisoformat(row[0]["at"])
         )
+
+
+def raise_supervision(levels: Mapping[int, int]) -> None:
+    """The cases (by id) are supervised at those levels at least, because of steps that their journals state.
+
+    Versions stay. One statement a level.
+    """
+    by_level: dict[int, list[int]] = {}
+    for incident_id, level in levels.items():
+        by_level.setdefault(level, []).append(incident_id)
+    for level, ids in by_level.items():
+        Incident.objects.filter(pk__in=ids, supervision_level__lt=level).update(supervision_level=level)

@@ -12,13 +12,13 @@ if not apps.ready:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
 
-from django.db import connection, connections, transaction  # noqa: E402
+from django.db import connection, connections, transaction
 
-from dispatch import escalation  # noqa: E402
-from gridgov.common import clock  # noqa: E402
-from incidents import sweep  # noqa: E402
-from incidents.models import Incident  # noqa: E402
-from incidents.services import entry  # noqa: E402
+from dispatch import escalation
+from gridgov.common import clock
+from incidents import sweep
+from incidents.models import Incident
+from incidents.services import entry
 
 
 def database_name() -> str:

@@ -1,0 +1,118 @@
+"""The tasks of beat and of the poke: each only says "look now", so that one lost, late or repeated does no harm.
+
+What is due stands in the database. Each looks in sets and gives up after a few seconds; the next run goes on.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from celery import shared_task
+from django.db import IntegrityError
+
+from dispatch import delivery, escalation, notify, placing, receivers, requests, timeouts
+from gridgov.common import clock, heartbeat
+from grids.spatial import areas
+from incidents import journal
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 5.0
+#: Cases that were reported under the old areas while they changed are found by looking on for this long.
+PLACE_AGAIN_FOR = timedelta(seconds=60)
+
+poker = delivery.Poker(lambda: deliver_pending.delay())
+
+
+def _while_any(step: Callable[[], int]) -> int:
+    """``step`` again and again while it finds something, for at most some seconds; the sum of what it found."""
+    started, total = time.monotonic(), 0
+    while time.monotonic() - started < PATIENCE_SECONDS:
+        found = step()
+        total += found
+        if not found:
+            break
+    return total
+
+
+@shared_task(name="dispatch.sweep_clocks")
+def sweep_clocks() -> int:
+    """Every step that is due has fired."""
+    fired = _while_any(lambda: escalation.sweep(now=clock.now()))
+    heartbeat.beat("sweep")
+    return fired
+
+
+@shared_task(name="dispatch.deliver_pending")
+def deliver_pending() -> int:
+    """Every entry that waits for delivery has been tried, and the notices made of it are sent."""
+    told = 0
+
+    def step() -> int:
+        nonlocal told
+        done = receivers.deliver_pending()
+        told += done.told
+        return done.delivered
+
+    delivered = _while_any(step)
+    if told:
+        send_notices()
+    return delivered
+
+
+@shared_task(name="dispatch.send_notices")
+def send_notices() -> int:
+    """Every notice that waits has been tried once."""
+    return _while_any(lambda: notify.send_due(now=clock.now()))
+
+
+@shared_task(name="dispatch.resume_due")
+def resume_due() -> int:
+    """Suspended cases whose date has come go on."""
+    return timeouts.resume_due(at=clock.now())
+
+
+@shared_task(name="dispatch.limits_due")
+def limits_due() -> int:
+    """Checks that nobody answered are called off, verifications that nobody made are with the queue."""
+    at = clock.now()
+    return timeouts.cancel_checks(at=at) + timeouts.free_verifications(at=at)
+
+
+@shared_task(name="dispatch.decide_requests_due")
+def decide_requests_due() -> int:
+    """Requests that were not decided in time are with the next level."""
+    return requests.raise_due(at=clock.now())
+
+
+@shared_task(name="dispatch.evaluate_due")
+def evaluate_due() -> int:
+    """Closed cases that nobody rated in their days are evaluated as not rated."""
+    return _while_any(lambda: timeouts.evaluate_due(at=clock.now()))
+
+
+@shared_task(name="dispatch.make_checkpoint")
+def make_checkpoint() -> None:
+    """Every entry of the journal is sealed."""
+    try:
+        while journal.make_checkpoint(at=clock.now()) is not None:
+            pass
+    except IntegrityError:
+        logger.info("another process makes this checkpoint")
+
+
+_placed_until: tuple[int, object] = (-1, None)
+
+
+@shared_task(name="dispatch.place_again")
+def place_again() -> int:
+    """Open cases lie where the present areas say."""
+    global _placed_until
+    revision, at = areas.index().revision, clock.now()
+    seen, until = _placed_until
+    if revision != seen:
+        _placed_until = (revision, at + PLACE_AGAIN_FOR)
+    elif at > until:  # type: ignore[operator]
+        return 0
+    return placing.place_again(at=at)

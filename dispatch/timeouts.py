@@ -1,0 +1,70 @@
+"""What the system does when nobody did anything: resume, call off, hand over, evaluate. All of it through the loop."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext as _
+
+from dispatch.system_steps import perform
+from incidents.models import Clock, FilingStandard, Incident, JournalEntry
+from incidents.workflow import Action, Status
+
+LIMIT = 200
+#: So long after a check was due it may still be answered before it is called off.
+CHECK_GRACE = timedelta(minutes=30)
+DEFAULT_EVALUATE_DAYS = 7
+_ASSIGNING = (Action.REQUEST_VERIFICATION.value, Action.REASSIGN_VERIFICATION.value)
+
+
+def resume_due(*, at: datetime, limit: int = LIMIT) -> int:
+    """Suspended cases whose date has come are handled again, from that date on; how many."""
+    due = Incident.objects.filter(status=Status.SUSPENDED, suspended_until__lte=at).order_by("suspended_until", "id")
+    found = list(due.values_list("number", "suspended_until")[:limit])
+    return sum(perform(number, Action.RESUME, at=until) for number, until in found)
+
+
+def cancel_checks(*, at: datetime, limit: int = LIMIT) -> int:
+    """Checks that were not answered by their due time and a grace are called off, the case is to be accepted again."""
+    found = _overdue("check", at - CHECK_GRACE).filter(incident__status=Status.CHECKING)
+    reason = _("核实超时未反馈")
+    return _each(found.values_list("incident__number", flat=True)[:limit], Action.CANCEL_CHECK, reason=reason)
+
+
+def free_verifications(*, at: datetime, limit: int = LIMIT) -> int:
+    """Verifications that their verifier did not make in time are with the queue.
+
+    Once: who is named after the due time keeps it.
+    """
+    named_since = JournalEntry.objects.filter(
+        incident=OuterRef("incident"), action__in=_ASSIGNING, at__gt=OuterRef("due_at")
+    )
+    found = _overdue("verify", at).filter(
+        ~Exists(named_since), incident__status=Status.VERIFYING, incident__verifier__isnull=False
+    )
+    reason = _("核查超时未完成，转核查队列")
+    return _each(found.values_list("incident__number", flat=True)[:limit], Action.REASSIGN_VERIFICATION, reason=reason)
+
+
+def evaluate_due(*, at: datetime, limit: int = LIMIT) -> int:
+    """Closed cases whose standard's days to evaluate have passed are evaluated as not rated; how many."""
+    days = dict(FilingStandard.objects.values_list("id", "evaluate_days"))
+    by_days: dict[int, list[int]] = {}
+    for standard_id, count in days.items():
+        by_days.setdefault(count, []).append(standard_id)
+    closed = Incident.objects.filter(status=Status.CLOSED).order_by("closed_at")
+    numbers: list[str] = []
+    for count, standard_ids in by_days.items():
+        due = closed.filter(standard__in=standard_ids, closed_at__lte=at - timedelta(days=count))
+        numbers += due.values_list("number", flat=True)[:limit]
+    unfiled = closed.filter(standard__isnull=True, closed_at__lte=at - timedelta(days=DEFAULT_EVALUATE_DAYS))
+    numbers += unfiled.values_list("number", flat=True)[:limit]
+    return _each(numbers[:limit], Action.EVALUATE, result="not_rated")
+
+
+def _overdue(kind: str, at: datetime):  # type: ignore[no-untyped-def]
+    return Clock.objects.filter(kind=kind, state=Clock.State.RUNNING, due_at__lte=at).order_by("due_at")
+
+
+def _each(numbers: Iterable[str], action: Action, **payload: str) -> int:
+    return sum(perform(number, action, **payload) for number in list(numbers))
