@@ -97,11 +97,6 @@ ROLE_CAPABILITIES: Mapping[Role, frozenset[Cap]] = {
 }
 
 
-def is_area_role(role: Role) -> bool:
-    """Whether it is held in an area (else in a department)."""
-    return role in AREA_ROLES
-
-
 def area_capabilities(role: Role) -> frozenset[Cap]:
     """What the role gives in its area; nothing for a department role."""
     return ROLE_CAPABILITIES[role] if role in AREA_ROLES else frozenset()

@@ -7,9 +7,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import Q
 
-from gridgov.common.json_rows import rows, rows_subquery
 from gridgov.common.reference import Reference
 from grids import permissions
 from grids.models import Level
@@ -117,25 +116,6 @@ def departments_of(user_id: int, on: date) -> frozenset[int]:
     return department_tree().widened(found.values_list("department_id", flat=True))
 
 
-def departments_subquery(on: date, *, user: str = "pk") -> Subquery:
-    """The department postings of the outer row's user as a text column: user and departments in one statement.
-
-    ``user`` is the outer query's column with the user's id. Read it with :func:`departments_from`.
-    """
-    found = Posting.objects.filter(_current(on), role__in=DEPARTMENT_ROLES, worker__user=OuterRef(user))
-    return rows_subquery(found, link="worker__user", d=F("department_id"), r=F("role"))
-
-
-def departments_from(text: str | None) -> frozenset[int]:
-    """The departments out of a column made by :func:`departments_subquery`, and everything below them."""
-    return department_tree().widened(row["d"] for row in rows(text))
-
-
-def departments_led_from(text: str | None) -> frozenset[int]:
-    """Of the same column those that the user heads, and everything below them."""
-    return department_tree().widened(row["d"] for row in rows(text) if row["r"] == Role.DEPARTMENT_HEAD)
-
-
 def staff_of(department_id: int, on: date, *, role: Role | None = None) -> list[int]:
     """Ids of the users posted to exactly this department, by id."""
     found = Posting.objects.filter(
@@ -144,25 +124,6 @@ def staff_of(department_id: int, on: date, *, role: Role | None = None) -> list[
     if role is not None:
         found = found.filter(role=role)
     return sorted(set(found.values_list("worker__user", flat=True)))
-
-
-def staff_upward(department_id: int, on: date, *, role: Role | None = None) -> list[int]:
-    """:func:`staff_of` of the department, or of the nearest one above it that has somebody. One statement."""
-    record = department_tree().find(department_id)
-    if record is None:
-        return []
-    found = Posting.objects.filter(
-        _current(on), department__in=record.ancestors, role__in=DEPARTMENT_ROLES, worker__user__is_active=True
-    )
-    if role is not None:
-        found = found.filter(role=role)
-    by_department: dict[int, set[int]] = {}
-    for department, user_id in found.values_list("department", "worker__user"):
-        by_department.setdefault(department, set()).add(user_id)
-    for ancestor in reversed(record.ancestors):
-        if ancestor in by_department:
-            return sorted(by_department[ancestor])
-    return []
 
 
 # --- roles in areas -------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from gridgov.common.models import User
 from personnel import selectors, services
 from personnel.models import Posting
 from personnel.roles import Role
@@ -26,22 +25,6 @@ def test_departments_of_a_person_are_those_posted_to_and_all_below(world):
     assert of(world.people["department_head"].pk, date(2019, 12, 31)) == frozenset()
 
 
-def test_departments_come_with_the_user_in_one_statement(world):
-    services.post(
-        worker=world.workers["department_handler"], role="department_head", department=world.departments["SW"],
-        starts_on=ON,
-    )  # fmt: skip
-    selectors.department_tree()
-    with CaptureQueriesContext(connection) as captured:
-        user = User.objects.annotate(d=selectors.departments_subquery(ON)).get(username="department_handler")
-        assert selectors.departments_from(user.d) == ids(world, "CG-SZ", "SW")
-        assert selectors.departments_led_from(user.d) == ids(world, "SW")
-    assert len([q for q in captured if "common_user" in q["sql"] or "personnel_" in q["sql"]]) == 1
-    nobody = User.objects.annotate(d=selectors.departments_subquery(ON)).get(username="acceptor")
-    assert nobody.d is None
-    assert selectors.departments_from(nobody.d) == frozenset()
-
-
 def test_staff_are_those_posted_to_the_department_itself(world):
     people = {login: user.pk for login, user in world.people.items()}
     sections = world.departments
@@ -50,14 +33,6 @@ def test_staff_are_those_posted_to_the_department_itself(world):
     assert selectors.staff_of(sections["CG"].pk, ON) == [people["department_head"]]
     assert selectors.staff_of(sections["CG"].pk, ON, role=Role.DEPARTMENT_HANDLER) == []
     assert selectors.staff_of(sections["CG-SR"].pk, ON) == []
-
-
-def test_staff_upward_finds_the_nearest_department_with_somebody(world):
-    head = [world.people["department_head"].pk]
-    assert selectors.staff_upward(world.departments["CG-SR"].pk, ON) == head
-    assert selectors.staff_upward(world.departments["CG-SZ"].pk, ON, role=Role.DEPARTMENT_HEAD) == head
-    assert selectors.staff_upward(world.departments["TEAM"].pk, ON) == []
-    assert selectors.staff_upward(0, ON) == []
 
 
 def test_who_has_left_is_staff_no_more(world):
