@@ -131,8 +131,8 @@ def test_closed_loop_over_http_with_an_account_for_each_role() -> None:
     assert set(Request.objects.filter(incident=incident).values_list("state", flat=True)) == {"granted"}
     assert list(JournalEntry.objects.filter(incident=incident).values_list("action", flat=True)) == [
         "report", "accept", "file", "dispatch", "request_asked", "return", "dispatch", "sign", "request_asked",
-        "extend", "supervise", "request_asked", "suspend", "resume", "feed_back", "request_verification", "fail", "feed_back",
-        "request_verification", "pass", "close", "evaluate",
+        "extend", "supervise", "request_asked", "suspend", "resume", "feed_back", "request_verification", "fail",
+        "feed_back", "request_verification", "pass", "close", "evaluate",
     ]  # fmt: skip
     actors = set(JournalEntry.objects.filter(incident=incident).values_list("actor__username", flat=True))
     assert actors == set(desks)
