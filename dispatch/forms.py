@@ -94,7 +94,11 @@ class KeepsFiles(forms.Form):
     @property
     def kept_files(self) -> list[dict[str, Any]]:
         """The files that the form still has, for showing."""
-        ids = [w for w in str(self.data.get(self.add_prefix("kept"), "")).split() if len(w) == 36] if self.is_bound else []
+        ids = (
+            [w for w in str(self.data.get(self.add_prefix("kept"), "")).split() if len(w) == 36]
+            if self.is_bound
+            else []
+        )
         return list(Attachment.objects.filter(pk__in=ids, incident__isnull=True).values("id", "name")) if ids else []
 
     def add_domain_error(self, error: FieldError | FieldErrors) -> None:
@@ -159,11 +163,16 @@ def _control(spec: Field, case: Case, offer: OpenAction, routing: Mapping[str, A
         limit = NOTE_LIMIT if spec.name in ("note", "description") else REASON_LIMIT
         return forms.CharField(max_length=limit, widget=forms.Textarea(attrs={"rows": 3}), **common)
     if spec.kind == "files":
-        return FilesField(
+        least = _least_photos(spec, case, offer)
+        label = _("%(label)s（至少 %(least)s 张）") % {"label": spec.label, "least": least} if least else spec.label
+        control = FilesField(
             widget=FilesInput(attrs={"multiple": True, "accept": FILES}),
             help_text=_("可选多个：照片、PDF 或 MP4"),
-            **(common | {"required": False, "label": _photo_label(spec, case, offer)}),
+            **(common | {"required": False, "label": label}),
         )
+        # the loop counts them: they may have come with an earlier try
+        control.is_needed = spec.required or least > 0  # type: ignore[attr-defined]
+        return control
     if spec.kind == "datetime":
         return forms.DateTimeField(
             widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
@@ -177,14 +186,13 @@ def _control(spec: Field, case: Case, offer: OpenAction, routing: Mapping[str, A
     return forms.CharField(max_length=200, **common)
 
 
-def _photo_label(spec: Field, case: Case, offer: OpenAction) -> str:
+def _least_photos(spec: Field, case: Case, offer: OpenAction) -> int:
     standard = catalogue().standard(case.incident.standard_id)
-    least = {"resolve_on_site": 2, "confirm_check": 1, "refute_check": 1}.get(offer.action, 0)
     if standard is not None and offer.action == "feed_back":
-        least = standard.after_photo_count
+        return standard.after_photo_count
     if offer.action in ("pass", "fail"):
-        least = max(1, standard.verification_photo_count if standard else 1)
-    return _("%(label)s（至少 %(least)s 张）") % {"label": spec.label, "least": least} if least else spec.label
+        return max(1, standard.verification_photo_count if standard else 1)
+    return {"resolve_on_site": 2, "confirm_check": 1, "refute_check": 1}.get(offer.action, 0)
 
 
 def _choice(
@@ -196,7 +204,10 @@ def _choice(
             choices=choices, initial=initial, widget=forms.SelectMultiple(attrs={"size": 5}),
             help_text=_("按住 Ctrl 可多选"), **common,
         )  # fmt: skip
-    if (len(choices) <= FEW and spec.required and spec.kind in ("choice", "standard")) or spec.name in ("result", "clocks"):
+    if (len(choices) <= FEW and spec.required and spec.kind in ("choice", "standard")) or spec.name in (
+        "result",
+        "clocks",
+    ):
         if len(choices) == 1:
             initial = choices[0][0]
         return forms.ChoiceField(choices=choices, initial=initial, widget=forms.RadioSelect, **common)
@@ -228,9 +239,7 @@ def standard_choices(category_id: int) -> Choices:
     found: Choices = []
     for standard in known.standards_of(category_id):
         limits = known.limit_for("handle", category_id, standard.id)
-        words = " → ".join(
-            (f"{limit.label} " if limit.label else "") + limit.allowance.describe() for limit in limits
-        )
+        words = " → ".join((f"{limit.label} " if limit.label else "") + limit.allowance.describe() for limit in limits)
         found.append((standard.code, f"{standard.condition}（{_('处置限')} {words}）" if words else standard.condition))
     return found
 
@@ -277,8 +286,7 @@ def _people(name: str, case: Case) -> Choices:
     return [
         (str(pk), full or login)
         for pk, full, login, worker_id in rows.order_by("name", "pk")
-        if name == "checker"
-        or not barred_from_verifying(case, user_id=pk, department_ids=none, worker_id=worker_id)
+        if name == "checker" or not barred_from_verifying(case, user_id=pk, department_ids=none, worker_id=worker_id)
     ]
 
 
@@ -331,7 +339,10 @@ class ReportForm(KeepsFiles):
     )  # fmt: skip
     accuracy_m = forms.FloatField(required=False, widget=forms.HiddenInput)
     component = forms.CharField(
-        label=gettext_lazy("部件码"), required=False, max_length=32, help_text=gettext_lazy("标识码或牌上的短码，可代替坐标。")
+        label=gettext_lazy("部件码"),
+        required=False,
+        max_length=32,
+        help_text=gettext_lazy("标识码或牌上的短码，可代替坐标。"),
     )
     occurred_at = forms.DateTimeField(
         label=gettext_lazy("发生时间"), required=False, input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"],

@@ -51,6 +51,7 @@ urlpatterns = [
     path("login/", session.SignIn.as_view(), name="sign_in"),
     path("logout/", session.SignOut.as_view(), name="sign_out"),
     path("queue/<slug:desk>/", desks.queue, name="queue"),
+    path("find/", case.find, name="find"),
     path("inbox/", inbox.inbox, name="inbox"),
     path("tasks/", inbox.tasks, name="tasks"),
     path("report/", report.report, name="report"),

@@ -1,1 +1,1 @@
-"""The pages. They hold no rules: what may be done is asked of ``dispatch.loop``, what may be seen of ``dispatch.visibility``."""
+"""The pages. They hold no rules: ``dispatch.loop`` says what may be done, ``dispatch.visibility`` what may be seen."""

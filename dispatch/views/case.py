@@ -1,6 +1,7 @@
 """The case page: all that is known of a case, and one form for each thing that the person may do to it."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -20,6 +21,7 @@ from dispatch.views import case_parts as parts
 from dispatch.views.minimap import minimap
 from dispatch.views.shell import page, show
 from dispatch.views.words import stamp
+from dispatch.visibility import cases_of
 from gridgov.common import clock
 from gridgov.common.errors import Conflict, FieldError, FieldErrors, NotFound, NotPermitted
 from incidents.workflow import RequestKind, Status
@@ -33,6 +35,11 @@ MAIN = {
 }  # fmt: skip
 #: What is seldom done stands below.
 ASIDE = frozenset({"note", "amend", "supervise", "transfer", "merge", "send_back", "recall", "cancel_check"})
+
+
+#: So many last figures of a number are looked for, among the cases received in so many days.
+ENOUGH = 4
+RECENT = timedelta(days=60)
 
 
 @dataclass(slots=True)
@@ -56,6 +63,27 @@ class Clash:
     status: str
     typed: list[tuple[str, str]]
     is_still_open: bool
+
+
+@page
+def find(request: HttpRequest) -> HttpResponse:
+    """To the case with that number, or whose number ends so; 404 where the person sees no such case, or several."""
+    asked = request.GET.get("number", "").strip()[:24]
+    found: list[str] = []
+    if asked.isalnum() and asked.isascii():
+        seen = cases_of(request.actor, wide=True)
+        found = list(seen.filter(number=asked).values_list("number", flat=True)[:1])
+        if not found and len(asked) >= ENOUGH:
+            # the serial within the last days; an index has no ends of numbers
+            recent = seen.filter(received_at__gte=clock.now() - RECENT, number__endswith=asked)
+            found = list(recent.values_list("number", flat=True)[:2])
+    if len(found) != 1:
+        raise NotFound(
+            _("有不止一件案件的编号以「%(n)s」结尾，请多输入几位。") % {"n": asked}
+            if found
+            else _("你可以查看的案件里没有编号「%(n)s」。") % {"n": asked}
+        )
+    return redirect("pages:case", found[0])
 
 
 @page
@@ -86,7 +114,8 @@ def _shown(
         "title": parts.title(view),
         "group": parts.group(view),
         "place": parts.place(view),
-        "facts": parts.facts(view, now),
+        "opening": parts.opening(view),
+        "facts": parts.facts(view),
         "rail": parts.rail(view),
         "chip": parts.chip(view, now),
         "badges": parts.badges(view),
@@ -138,9 +167,7 @@ def act(request: HttpRequest, number: str, action: str) -> HttpResponse:
         return _shown(request, number, bound=form, status=400)
 
     def carry_out(payload: dict[str, Any]) -> None:
-        loop.perform(
-            number=number, action=action, by=actor, version=form.cleaned_data.get("version"), **payload
-        )
+        loop.perform(number=number, action=action, by=actor, version=form.cleaned_data.get("version"), **payload)
 
     return _try(request, case, form, carry_out, done=_("%(action)s：已完成。") % {"action": offer.label})
 
@@ -204,9 +231,9 @@ def _with_due_times(error: FieldError | FieldErrors) -> FieldError | FieldErrors
     if isinstance(error, FieldError) and error.field == "clocks" and error.extra.get("keep"):
         now = clock.now()
         times = {k: stamp(parts.parsed(error.extra.get(k)), now) or "—" for k in ("now", "keep", "restart")}
-        error.message = _(
-            "更正会改变处置到期时间（现为 %(now)s）：保留已用时间则 %(keep)s 到期，重新起算则 %(restart)s 到期。请选择。"
-        ) % times
+        error.message = (
+            _("更正会改变处置到期（现为 %(now)s）：保留已用时间则 %(keep)s，重新起算则 %(restart)s。请选择。") % times
+        )
     return error
 
 
@@ -249,10 +276,15 @@ def _not_open(request: HttpRequest, case: Case, action: str) -> HttpResponse:
     """The action is not offered: the loop says whether that is a conflict or a missing permission."""
     try:
         if action in RequestKind.values and "ask" in request.path:
-            requests.ask(number=case.incident.number, kind=action, by=request.actor, reason=request.POST.get("reason", ""))
+            requests.ask(
+                number=case.incident.number, kind=action, by=request.actor, reason=request.POST.get("reason", "")
+            )
         else:
             loop.perform(
-                number=case.incident.number, action=action, by=request.actor, version=_version(request),
+                number=case.incident.number,
+                action=action,
+                by=request.actor,
+                version=_version(request),
             )
     except Conflict as conflict:
         typed = [
@@ -280,7 +312,9 @@ def _requests(view: CaseView, actor: Actor, decision: tuple[int, DecisionForm] |
     for asked in reversed(view.case.requests):
         form = None
         if may_decide(view.case, asked, actor):
-            form = decision[1] if decision and decision[0] == asked.id else DecisionForm(auto_id=f"request{asked.id}-%s")
+            form = (
+                decision[1] if decision and decision[0] == asked.id else DecisionForm(auto_id=f"request{asked.id}-%s")
+            )
         found.append(parts.request(view, asked) | {"form": form})
     return found
 
@@ -309,7 +343,10 @@ def decide(request: HttpRequest, number: str, request_id: int) -> HttpResponse:
         return _shown(request, number, decision=(request_id, form), status=400)
     try:
         requests.decide(
-            request_id=request_id, grant=grant, reason=form.cleaned_data["reason"], by=actor  # type: ignore[arg-type]
+            request_id=request_id,
+            grant=grant,
+            reason=form.cleaned_data["reason"],
+            by=actor,  # type: ignore[arg-type]
         )
     except (FieldError, FieldErrors) as error:
         form.add_error("reason", str(error))
@@ -363,5 +400,3 @@ def phone(request: HttpRequest, number: str) -> HttpResponse:
 
 def _is_mine(ticket: TicketState, actor: Actor) -> bool:
     return is_handler(ticket.department_id, ticket.worker_id, actor)
-
-

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -14,6 +15,8 @@ from dispatch.parties import is_handler
 from dispatch.selectors import CaseView, ClockView
 from dispatch.views.journal_words import Line, line
 from dispatch.views.words import Chip, case_chip, clock_chip, due_chip
+from gridgov.common import work_calendar
+from gridgov.common.business_time import remaining
 from gridgov.common.json_rows import instant
 from grids.spatial import areas
 from incidents.catalogue import catalogue
@@ -38,9 +41,9 @@ PHOTO_GROUPS = (
 MINOR_CLOCKS = ("cancelled",)
 
 
-def parsed(text: str | None) -> datetime | None:
-    """An instant out of ISO text."""
-    return instant(text) if text else None
+def parsed(value: str | datetime | None) -> datetime | None:
+    """An instant, out of ISO text if need be."""
+    return instant(value) if isinstance(value, str) else value
 
 
 def title(view: CaseView) -> str:
@@ -126,7 +129,7 @@ def rail(view: CaseView) -> list[dict[str, Any]]:
     return found
 
 
-def facts(view: CaseView, now: datetime) -> list[tuple[str, Any]]:
+def facts(view: CaseView) -> list[tuple[str, Any]]:
     """The facts in the order in which they are asked for. Instants stay instants: the template says them."""
     i = view.case.incident
     names = view.names
@@ -136,11 +139,14 @@ def facts(view: CaseView, now: datetime) -> list[tuple[str, Any]]:
         (_("地点"), i.address),
         (_("网格"), place(view)),
         (_("部件"), view.component),
-        (_("来源"), str(Incident.Source(i.source).label) + (f" · {names[i.reported_by_id]}" if i.reported_by_id in names else "")),
+        (
+            _("来源"),
+            str(Incident.Source(i.source).label)
+            + (f" · {names[i.reported_by_id]}" if i.reported_by_id in names else ""),
+        ),
         (_("上报人"), reporter),
         (_("收到"), i.received_at),
         (_("发生"), i.occurred_at),
-        (_("描述"), i.description),
         (_("立案条件"), standard.condition if standard else ""),
         (_("结案条件"), standard.closing_condition if standard else ""),
         (_("承办中心"), areas.full_name(i.holder_id)),
@@ -157,6 +163,7 @@ def facts(view: CaseView, now: datetime) -> list[tuple[str, Any]]:
 
 def clocks(view: CaseView, now: datetime) -> list[dict[str, Any]]:
     """The clocks, live ones first, then total, then the ended ones from the last; cancelled ones last."""
+
     def order(shown: ClockView) -> tuple[int, int]:
         c = shown.clock
         rank = 0 if c.is_live and c.kind != "total" else 1 if c.is_live else 3 if c.state in MINOR_CLOCKS else 2
@@ -165,6 +172,8 @@ def clocks(view: CaseView, now: datetime) -> list[dict[str, Any]]:
     found = []
     for shown in sorted(view.clocks, key=order):
         c = shown.clock
+        if c.allowance is None:
+            continue  # nothing to be late for
         found.append(
             {
                 "label": shown.label + (f" {_('第')} {c.cycle} {_('轮')}" if c.cycle > 1 else ""),
@@ -179,15 +188,45 @@ def clocks(view: CaseView, now: datetime) -> list[dict[str, Any]]:
                     suspended_until=view.case.incident.suspended_until, cured=c.breach_cured_at is not None, now=now,
                 ),
                 "explain": shown.explain,
+                "worked": _working_time_left(shown, now),
                 "is_exempt": shown.is_exempt,
-                "milestones": [
-                    {"label": m["label"], "due_at": parsed(m.get("due_at")), "met_at": parsed(m.get("met_at")),
-                     "chip": None if m.get("met_at") else due_chip(parsed(m.get("due_at")), now=now, started_at=c.started_at)}
-                    for m in c.milestones
-                ],
+                "milestones": [_milestone(m, c.started_at, now) for m in c.milestones],
             }
         )  # fmt: skip
     return found
+
+
+def _working_time_left(shown: ClockView, now: datetime) -> str:
+    """What is left in the limit's own time, where that is not the time on the wall: 剩 3 工作时; of ended clocks too."""
+    c = shown.clock
+    if c.allowance is None or c.calendar_version_id is None or not c.allowance.unit.is_working or c.due_at is None:
+        return ""
+    until = c.stopped_at or now
+    if c.state == "cancelled" or until >= c.due_at:
+        return ""
+    calendar = work_calendar.load(c.calendar_version_id)
+    left = remaining(c.segments, c.allowance, calendar, until).describe(calendar.nominal_day_minutes)
+    return (_("按工作时间剩 %(left)s") if c.is_live else _("按工作时间提前 %(left)s")) % {"left": left}
+
+
+def opening(view: CaseView) -> dict[str, Any]:
+    """What is the matter, and what the dispatcher said to the handler: read before anything is done."""
+    sent = next((e for e in reversed(view.journal) if e.action in ("dispatch", "impose")), None)
+    note = (
+        sent.text if sent is not None and view.case.incident.status in ("dispatched", "handling", "suspended") else ""
+    )
+    supervised = next((e for e in reversed(view.journal) if e.action == "supervise"), None)
+    return {
+        "description": view.case.incident.description,
+        "note": note,
+        "supervised": supervised.text if supervised is not None and view.case.incident.ended_at is None else "",
+    }
+
+
+def _milestone(m: Mapping[str, Any], started_at: datetime, now: datetime) -> dict[str, Any]:
+    due_at, met_at = parsed(m.get("due_at")), parsed(m.get("met_at"))
+    chip = None if met_at else due_chip(due_at, now=now, started_at=started_at)
+    return {"label": m["label"], "due_at": due_at, "met_at": met_at, "chip": chip}
 
 
 def journal(view: CaseView) -> list[Line]:
@@ -207,7 +246,7 @@ def photos(view: CaseView) -> list[tuple[str, list[dict[str, Any]]]]:
             name = str(_("申请依据"))
         groups.setdefault(name, []).append(
             {
-                "id": row["id"],
+                "id": UUID(str(row["id"])),
                 "is_image": row["kind"] == "image",
                 "name": row["name"],
                 "at": parsed(row["taken_at"]) or parsed(row["uploaded_at"]),

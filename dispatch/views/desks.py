@@ -146,9 +146,7 @@ def _page(cases: QuerySet[Incident], after: str) -> tuple[list[dict[str, Any]], 
         if due_at is None:
             cases = cases.filter(due_at__isnull=True, id__gt=last_id)
         else:
-            cases = cases.filter(
-                Q(due_at__gt=due_at) | Q(due_at=due_at, id__gt=last_id) | Q(due_at__isnull=True)
-            )
+            cases = cases.filter(Q(due_at__gt=due_at) | Q(due_at=due_at, id__gt=last_id) | Q(due_at__isnull=True))
     rows = list(cases.order_by(F("due_at").asc(nulls_last=True), "id").values(*FIELDS)[: PAGE + 1])
     if len(rows) <= PAGE:
         return rows, ""

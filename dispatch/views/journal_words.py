@@ -15,7 +15,19 @@ from incidents.catalogue import catalogue
 from incidents.workflow import REJECT_REASONS, RESULTS, RequestKind, Status
 from personnel.selectors import department_tree
 
-BAD = frozenset({"return", "fail", "reject", "decline", "void", "refuse_feedback", "joint_refused", "request_refused", "force_close"})
+BAD = frozenset(
+    {
+        "return",
+        "fail",
+        "reject",
+        "decline",
+        "void",
+        "refuse_feedback",
+        "joint_refused",
+        "request_refused",
+        "force_close",
+    }
+)
 OUT = frozenset({"dispatch", "impose", "request_verification", "transfer", "request_check"})
 PAUSE = frozenset({"suspend", "ladder_paused"})
 ICONS = {

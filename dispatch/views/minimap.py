@@ -71,7 +71,9 @@ def _at(lon: float, lat: float, view: tuple[float, float, float, float]) -> tupl
     return round((lon - west) * per_lon, 1), round((north - lat) * per_lat, 1)
 
 
-def _draw(record: Any, street_id: int | None, view: tuple[float, float, float, float]) -> tuple[str, tuple[str, ...], str]:
+def _draw(
+    record: Any, street_id: int | None, view: tuple[float, float, float, float]
+) -> tuple[str, tuple[str, ...], str]:
     west, north, per_lon, per_lat = view
     east, south = west + WIDTH / per_lon, north - HEIGHT / per_lat
     window = shapely.box(west, south, east, north)

@@ -111,11 +111,7 @@ def held_clocks(actor: Actor, now: datetime) -> list[dict[str, Any]]:
 def undelivered(actor: Actor, *, parked: bool) -> tuple[int, list[dict[str, Any]]]:
     """How many journal entries are parked, or steps fired and not delivered; and the oldest of them."""
     found = JournalEntry.objects.filter(_here(actor), delivered_at__isnull=True)
-    found = (
-        found.filter(parked_at__isnull=False)
-        if parked
-        else found.filter(parked_at__isnull=True, action="step")
-    )
+    found = found.filter(parked_at__isnull=False) if parked else found.filter(parked_at__isnull=True, action="step")
     rows = found.order_by("id").values(
         "id", "seq", "action", "at", "attempt_count", "next_try_at", "parked_at", "last_error", "incident__number"
     )[:ROWS]

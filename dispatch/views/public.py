@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -53,14 +54,25 @@ SAID = {
     Status.CLOSED: gettext_lazy("已办结，请评价。"),
     Status.EVALUATED: gettext_lazy("已办结。"),
 }
-STEPS = (
-    ("report", gettext_lazy("收到")), ("accept", gettext_lazy("受理")), ("confirm_check", gettext_lazy("受理")),
-    ("file", gettext_lazy("立案")), ("dispatch", gettext_lazy("派给处置单位")), ("impose", gettext_lazy("派给处置单位")),
-    ("sign", gettext_lazy("开始处理")), ("feed_back", gettext_lazy("处理完毕")), ("pass", gettext_lazy("核查通过")),
-    ("fail", gettext_lazy("核查未通过，返工")), ("close", gettext_lazy("结案")), ("answer", gettext_lazy("答复")),
-    ("reject", gettext_lazy("不予受理")), ("decline", gettext_lazy("不予立案")), ("reopen", gettext_lazy("重新办理")),
-    ("evaluate", gettext_lazy("评价")), ("merge", gettext_lazy("合并办理")),
-)  # fmt: skip
+STEPS: dict[str, Any] = {
+    "report": gettext_lazy("收到"),
+    "accept": gettext_lazy("受理"),
+    "confirm_check": gettext_lazy("受理"),
+    "file": gettext_lazy("立案"),
+    "dispatch": gettext_lazy("派给处置单位"),
+    "impose": gettext_lazy("派给处置单位"),
+    "sign": gettext_lazy("开始处理"),
+    "feed_back": gettext_lazy("处理完毕"),
+    "pass": gettext_lazy("核查通过"),
+    "fail": gettext_lazy("核查未通过，返工"),
+    "close": gettext_lazy("结案"),
+    "answer": gettext_lazy("答复"),
+    "reject": gettext_lazy("不予受理"),
+    "decline": gettext_lazy("不予立案"),
+    "reopen": gettext_lazy("重新办理"),
+    "evaluate": gettext_lazy("评价"),
+    "merge": gettext_lazy("合并办理"),
+}
 View = Callable[..., HttpResponse]
 
 
@@ -180,9 +192,12 @@ def _link_page(
             continue
         form = bound if bound is not None and bound.offer.action == offer.action else ActionForm(offer, case)
         forms.append((offer, form, [form[name] for name in wanted if name in form.fields]))
-    labels = dict(STEPS)
     ended = next((e for e in reversed(view.journal) if e.action in ("reject", "decline", "answer")), None)
-    reply = ended.text if ended is not None and case.incident.status in ("rejected", "declined", "closed", "evaluated") else ""
+    reply = (
+        ended.text
+        if ended is not None and case.incident.status in ("rejected", "declined", "closed", "evaluated")
+        else ""
+    )
     reason = REJECT_REASONS.get(str((ended.payload or {}).get("reason", "")), "") if ended else ""
     category = catalogue().category(case.incident.category_id)
     return show(
@@ -197,8 +212,8 @@ def _link_page(
             "reply": reply,
             "reason": reason,
             "place": areas.full_name(case.incident.street_id or case.incident.district_id or case.incident.city_id),
-            "steps": [(labels[e.action], e.at) for e in view.journal if e.action in labels],
-            "photos": [a for a in view.attachments if a["kind"] == "image"],
+            "steps": [(STEPS[e.action], e.at) for e in view.journal if e.action in STEPS],
+            "photos": [UUID(str(a["id"])) for a in view.attachments if a["kind"] == "image"],
             "forms": forms,
             "reopen_until": reopen_until(case) if case.incident.closed_at else None,
             "problem": problem,

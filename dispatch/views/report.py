@@ -34,9 +34,7 @@ def report(request: HttpRequest) -> HttpResponse:
         return _form(request, form, status=400)
     try:
         files = form.store_files("attachments", user_id=actor.user_id)
-        received = loop.report(
-            body=body(form, files), by=actor, idempotency_key=form.cleaned_data.get("key", "")
-        )
+        received = loop.report(body=body(form, files), by=actor, idempotency_key=form.cleaned_data.get("key", ""))
     except (FieldError, FieldErrors) as error:
         form.add_domain_error(error)
         return _form(request, form, status=400)
@@ -46,7 +44,9 @@ def report(request: HttpRequest) -> HttpResponse:
         # sent before with other words: the person goes on from a form that is a new one
         form.data = form.data.copy()
         form.data["key"] = uuid.uuid4().hex
-        form.add_error(None, _("这份表单已上报过案件 %(number)s。内容有改动：再点一次上报将作为新案件。") % conflict.extra)
+        form.add_error(
+            None, _("这份表单已上报过案件 %(number)s。内容有改动：再点一次上报将作为新案件。") % conflict.extra
+        )
         return _form(request, form, status=409)
     if received.token:
         request.session[DONE] = {"number": received.number, "token": received.token}

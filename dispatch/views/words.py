@@ -130,5 +130,7 @@ def clock_chip(
         return Chip("none", ((_("不计时"), False),), "circle-dashed")
     title = full_stamp(stopped_at) + " " + _("停表")
     if state == "late" and not cured:
-        return Chip("late", ((_("超"), False), *span(stopped_at - due_at), (_("办结"), False)), "circle-check", title=title)
+        return Chip(
+            "late", ((_("超"), False), *span(stopped_at - due_at), (_("办结"), False)), "circle-check", title=title
+        )
     return Chip("met", ((_("提前"), False), *span(due_at - stopped_at)), "circle-check-filled", title=title)
