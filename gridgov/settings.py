@@ -187,7 +187,6 @@ SPECTACULAR_SETTINGS = {
     # The assets of the documentation come with the software: no CDN.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
 }
 
 # Photos are kept up to so many bytes and pixels as sent, and no longer than the edge once written anew.

@@ -10,7 +10,7 @@ import re
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -185,7 +185,7 @@ def _again(image: Image.Image) -> _Photo:
 
 
 def _taken_at(exif: Image.Exif) -> datetime | None:
-    """The camera's time; without an offset of its own it is taken for the deployment's local time."""
+    """The camera's time in UTC; without an offset of its own it is taken for the deployment's local time."""
     inner = exif.get_ifd(ExifTags.IFD.Exif)
     text = str(inner.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime) or "").strip("\x00 ")
     try:
@@ -193,13 +193,12 @@ def _taken_at(exif: Image.Exif) -> datetime | None:
     except ValueError:
         return None
     offset = _OFFSET.match(str(inner.get(ExifTags.Base.OffsetTimeOriginal) or "").strip("\x00 "))
-    zone = ZoneInfo(settings.TIME_ZONE)
     try:
         if offset is None:
-            return local.replace(tzinfo=zone)
+            return local.replace(tzinfo=ZoneInfo(settings.TIME_ZONE)).astimezone(UTC)
         sign, hours, minutes = offset.groups()
         ahead = timedelta(hours=int(hours), minutes=int(minutes)) * (1 if sign == "+" else -1)
-        return (local - ahead).replace(tzinfo=ZoneInfo("UTC"))
+        return (local - ahead).replace(tzinfo=UTC)
     except (OverflowError, ValueError):
         return None
 

@@ -149,7 +149,8 @@ def instant_of(text: str) -> datetime | None:
         return None
     if found is None or not 1900 <= found.year <= 2200:
         return None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
+    local = found if found.tzinfo else found.replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
+    return local.astimezone(UTC)
 
 
 def check(shape: type[serializers.Serializer], data: Any) -> dict[str, Any]:
