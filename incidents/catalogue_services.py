@@ -2,7 +2,8 @@
 
 Saying the same again changes nothing. A change makes a new version: limits are superseded, never changed, and
 running clocks keep theirs. ``by`` is who does it, None for the system (``load_catalogue``); a person needs
-``manage_rules`` in a city. FieldError names what is wrong.
+``manage_rules`` in a city. FieldError names what is wrong. Who saves many in one transaction gives ``touch`` False and
+touches the catalogue once at its end, so that every process reads it again.
 """
 
 from collections.abc import Iterable, Sequence
@@ -49,7 +50,13 @@ class LimitInput:
 
 
 def save_ladder(
-    *, code: str, name: str, steps: Sequence[StepSpec], digest: str | None = None, by: User | None = None
+    *,
+    code: str,
+    name: str,
+    steps: Sequence[StepSpec],
+    digest: str | None = None,
+    by: User | None = None,
+    touch: bool = True,
 ) -> Ladder:
     """The ladder stands with exactly ``steps``, in the order in which they come."""
     _require(by)
@@ -75,7 +82,7 @@ def save_ladder(
             LadderStep.objects.filter(ladder=ladder).delete()
             LadderStep.objects.bulk_create(wanted)
         if changed or not same:
-            _announce("catalogue.ladder", by, ladder, {"code": code, "steps": keys})
+            _announce("catalogue.ladder", by, ladder, {"code": code, "steps": keys}, touch)
     return ladder
 
 
@@ -99,6 +106,7 @@ def save_category(
     digest: str | None = None,
     by: User | None = None,
     at: datetime | None = None,
+    touch: bool = True,
 ) -> Category:
     """The category stands as given, with exactly ``limits`` of its own. ``parent`` is the code of its 大类."""
     _require(by)
@@ -121,10 +129,11 @@ def save_category(
         }
         changed = _assign(category, wanted)
         _clean(category)
+        is_new = category.pk is None
         changed = _store(category, changed, digest)
-        moved = _replace_limits(limits, at, category=category)
+        moved = _replace_limits(limits, at, is_new=is_new, category=category)
         if changed or moved:
-            _announce("catalogue.category", by, category, {"code": code, "fields": changed, "clocks": moved})
+            _announce("catalogue.category", by, category, {"code": code, "fields": changed, "clocks": moved}, touch)
     return category
 
 
@@ -148,6 +157,7 @@ def save_standard(
     digest: str | None = None,
     by: User | None = None,
     at: datetime | None = None,
+    touch: bool = True,
 ) -> FilingStandard:
     """The standard of the 小类 ``category`` (a code) is as given, with exactly ``limits``; version + 1 if changed."""
     _require(by)
@@ -163,7 +173,7 @@ def save_standard(
             raise FieldError("category", _("立案条件须属于小类，“%s”是大类") % kind.name)
         standard = FilingStandard.objects.select_for_update().filter(code=code).first()
         if standard is None:
-            standard = FilingStandard(code=code, category=kind, version=0)
+            standard = FilingStandard(code=code, category=kind)
         elif standard.category_id != kind.pk:
             raise FieldError("category", _("立案条件不能改属另一小类，请另立一条"))
         wanted: dict[str, Any] = {
@@ -182,13 +192,15 @@ def save_standard(
         }
         changed = _assign(standard, wanted)
         _clean(standard)
+        is_new = standard.pk is None
         changed = _store(standard, changed, digest)
-        moved = _replace_limits(limits, at, standard=standard)
+        moved = _replace_limits(limits, at, is_new=is_new, standard=standard)
         if changed or moved:
-            standard.version += 1
-            standard.save(update_fields=["version"])
+            if not is_new:
+                standard.version += 1
+                standard.save(update_fields=["version"])
             detail = {"code": code, "version": standard.version, "fields": changed, "clocks": moved}
-            _announce("catalogue.standard", by, standard, detail)
+            _announce("catalogue.standard", by, standard, detail, touch)
     return standard
 
 
@@ -222,20 +234,26 @@ def _replace_limits(
     limits: Sequence[LimitInput],
     at: datetime | None,
     *,
+    is_new: bool = False,
     standard: FilingStandard | None = None,
     category: Category | None = None,
 ) -> list[str]:
-    """The live limits of the scope are exactly ``limits``; a clock whose limits differ gets new rows. Those clocks."""
+    """The live limits of the scope are exactly ``limits``; a clock whose limits differ gets new rows. Those clocks.
+
+    ``is_new``: the scope was made just now and can have no limit yet.
+    """
     scope = {"standard": standard, "category": category}
+    ladders = _ladders(limits)
     wanted: dict[str, list[Limit]] = {}
     for given in limits:
         rows = wanted.setdefault(given.clock, [])
-        rows.append(_limit(given, len(rows) + 1, scope))
+        rows.append(_limit(given, len(rows) + 1, scope, ladders))
     for rows in wanted.values():
         _check_milestones(rows)
     filters = {name: value.pk if value else None for name, value in scope.items()}
     live: dict[str, list[Limit]] = {}
-    for row in Limit.objects.filter(superseded_at__isnull=True, **filters).order_by("order"):
+    known = Limit.objects.none() if is_new else Limit.objects.filter(**filters)
+    for row in known.filter(superseded_at__isnull=True).order_by("order"):
         live.setdefault(row.clock, []).append(row)
     moved = [
         kind
@@ -245,8 +263,9 @@ def _replace_limits(
     if not moved:
         return []
     gone = [row.pk for kind in moved for row in live.get(kind, ())]
-    Limit.objects.filter(pk__in=gone).update(superseded_at=at or clock.now())
-    last = Limit.objects.filter(clock__in=moved, **filters).values_list("clock").annotate(Max("version"))
+    if gone:
+        Limit.objects.filter(pk__in=gone).update(superseded_at=at or clock.now())
+    last = known.filter(clock__in=moved).values_list("clock").annotate(Max("version"))
     versions: dict[str, int] = dict(last.order_by())
     digest = next((row.loaded_digest for rows in live.values() for row in rows), "")
     new = [row for kind in moved for row in wanted.get(kind, ())]
@@ -257,12 +276,19 @@ def _replace_limits(
     return moved
 
 
-def _limit(given: LimitInput, order: int, scope: dict[str, Any]) -> Limit:
-    ladder = None
-    if given.ladder:
-        ladder = Ladder.objects.filter(code=given.ladder).first()
-        if ladder is None:
-            raise FieldError("limits", _("没有这个升级阶梯：%s") % given.ladder)
+def _ladders(limits: Sequence[LimitInput]) -> dict[str, Ladder | None]:
+    """The ladders that the limits name, by code; none for no name."""
+    named = {given.ladder for given in limits if given.ladder}
+    found: dict[str, Ladder | None] = {"": None}
+    if named:
+        found |= {ladder.code: ladder for ladder in Ladder.objects.filter(code__in=named)}
+    missing = sorted(named - found.keys())
+    if missing:
+        raise FieldError("limits", _("没有这个升级阶梯：%s") % "、".join(missing))
+    return found
+
+
+def _limit(given: LimitInput, order: int, scope: dict[str, Any], ladders: dict[str, Ladder | None]) -> Limit:
     if given.allowance.is_zero:
         raise FieldError("limits", _("时限须大于零（%s）") % given.clock)
     limit = Limit(
@@ -275,7 +301,7 @@ def _limit(given: LimitInput, order: int, scope: dict[str, Any]) -> Limit:
         minutes=given.allowance.minutes or None,
         count=given.allowance.count or None,
         calendar=given.calendar,
-        ladder=ladder,
+        ladder=ladders[given.ladder],
         evidence=given.evidence,
         certainty=given.certainty,
         source=given.source,
@@ -364,9 +390,10 @@ def _clean(row: models.Model, *, name: str = "", exclude: Iterable[str] = ()) ->
         raise FieldError(name or field, f"{field}：{text}" if name else text) from error
 
 
-def _announce(action: str, by: User | None, row: models.Model, detail: dict[str, Any]) -> None:
+def _announce(action: str, by: User | None, row: models.Model, detail: dict[str, Any], touch: bool) -> None:
     audit.record(action=action, actor=by, obj=row, detail=detail)
-    reference.touch(CATALOGUE)
+    if touch:
+        reference.touch(CATALOGUE)
 
 
 def _require(by: User | None) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from gridgov.common import clock
+from gridgov.common import clock, reference
 from gridgov.common.errors import FieldError
 from incidents import catalogue_files as files
 from incidents import catalogue_services as services
+from incidents.catalogue import CATALOGUE
 from incidents.catalogue_files import DATA, FILES, Row
 from incidents.models import Category, FilingStandard, Ladder, Limit
 
@@ -40,6 +41,8 @@ class Command(BaseCommand):
             if loader.errors:
                 # raised inside the atomic block: nothing of it stays
                 raise CommandError("\n".join(loader.errors))
+            if loader.saved:
+                reference.touch(CATALOGUE)
         rows = "，".join(f"{name} {len(content)}行" for name, content in contents.items())
         self.stdout.write(f"目录已载入（{rows}）：新增或更新{loader.saved}项，未变{loader.kept}项")
 
@@ -74,7 +77,7 @@ class _Loader:
             files.check_fields(row, {"code", "name", "steps", "certainty", "source"})
             steps = [files.step(step) for step in files.typed(row, "steps", [])]
             code, name = files.text_of(row, "code"), files.text_of(row, "name")
-            services.save_ladder(code=code, name=name, steps=steps, digest=digest)
+            services.save_ladder(code=code, name=name, steps=steps, digest=digest, touch=False)
 
     def defaults(self, rows: list[Row]) -> list[Row]:
         """The default limits saved; the rows of scope urgent returned, which are given to each urgent category."""
@@ -106,12 +109,12 @@ class _Loader:
             row = row | {"limits": [*own, *(limit for limit in urgent if limit["clock"] not in said)]}
         digest = self._changed(Category, row)
         if digest:
-            services.save_category(**files.arguments(row, files.CATEGORY), digest=digest, at=self._at)
+            services.save_category(**files.arguments(row, files.CATEGORY), digest=digest, at=self._at, touch=False)
 
     def standard(self, row: Row) -> None:
         digest = self._changed(FilingStandard, row)
         if digest:
-            services.save_standard(**files.arguments(row, files.STANDARD), digest=digest, at=self._at)
+            services.save_standard(**files.arguments(row, files.STANDARD), digest=digest, at=self._at, touch=False)
 
     def _changed(self, model: type, row: Row) -> str:
         """The row's digest where it is not the one last loaded, else empty."""
