@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from gridgov.common.business_time import Allowance
 from gridgov.common.errors import FieldError
 from grids.models import Level
@@ -54,14 +56,14 @@ def check_fields(row: Row, fields: Any) -> None:
     """Refuses a field that is none of ``fields``."""
     for field in row:
         if field not in fields:
-            raise FieldError(field, "未知的字段")
+            raise FieldError(field, _("未知的字段"))
 
 
 def text_of(row: Row, field: str) -> str:
     """The field's text, which must be there."""
     value = row.get(field)
     if not isinstance(value, str) or not value.strip():
-        raise FieldError(field, "缺失或为空")
+        raise FieldError(field, _("缺失或为空"))
     return value.strip()
 
 
@@ -70,9 +72,9 @@ def typed(row: Row, field: str, default: Any) -> Any:
     value = row.get(field, default)
     wanted = _TYPES.get(field, str)
     if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
-        raise FieldError(field, f"类型不对：{value!r}")
+        raise FieldError(field, _("类型不对：%r") % (value,))
     if wanted is int and value < 0:
-        raise FieldError(field, "不能为负")
+        raise FieldError(field, _("不能为负"))
     return value
 
 
@@ -88,7 +90,7 @@ def arguments(row: Row, names: Mapping[str, str]) -> dict[str, Any]:
     if "holder_level" in found:
         level = _LEVELS.get(row["holder_level"])
         if level is None:
-            raise FieldError("holder_level", f"须为 {'、'.join(_LEVELS)} 之一")
+            raise FieldError("holder_level", _("须为 %s 之一") % "、".join(_LEVELS))
         found["holder_level"] = level.value
     if "limits" in found:
         found["limits"] = [limit(given, row) for given in found["limits"]]
@@ -98,7 +100,7 @@ def arguments(row: Row, names: Mapping[str, str]) -> dict[str, Any]:
 def limit(given: Any, row: Row) -> LimitInput:
     """A limit; certainty and source are its row's unless it has its own."""
     if not isinstance(given, dict):
-        raise FieldError("limits", f"须为对象：{given!r}")
+        raise FieldError("limits", _("须为对象：%r") % (given,))
     check_fields(given, _LIMIT)
     try:
         allowance = Allowance.parse(text_of(given, "limit"), text_of(given, "unit"))
@@ -120,16 +122,16 @@ def limit(given: Any, row: Row) -> LimitInput:
 def step(given: Any) -> StepSpec:
     """A step of a ladder out of a row."""
     if not isinstance(given, dict):
-        raise FieldError("steps", f"须为对象：{given!r}")
+        raise FieldError("steps", _("须为对象：%r") % (given,))
     check_fields(given, {"key", "at", "share", "minutes"})
     anchor = _ANCHORS.get(str(given.get("at")))
     if anchor is None:
-        raise FieldError("at", f"须为 {'、'.join(_ANCHORS)} 之一")
+        raise FieldError("at", _("须为 %s 之一") % "、".join(_ANCHORS))
     share, minutes = given.get("share"), given.get("minutes")
     if share is not None and (isinstance(share, bool) or not isinstance(share, int | float)):
-        raise FieldError("share", f"须为数字：{share!r}")
+        raise FieldError("share", _("须为数字：%r") % (share,))
     if minutes is not None and (isinstance(minutes, bool) or not isinstance(minutes, int)):
-        raise FieldError("minutes", f"须为整数：{minutes!r}")
+        raise FieldError("minutes", _("须为整数：%r") % (minutes,))
     return StepSpec(text_of(given, "key"), LadderStep.Anchor(anchor).value, share, minutes)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from gridgov.common import clock, reference
 from gridgov.common.errors import FieldError
@@ -43,8 +44,9 @@ class Command(BaseCommand):
                 raise CommandError("\n".join(loader.errors))
             if loader.saved:
                 reference.touch(CATALOGUE)
-        rows = "，".join(f"{name} {len(content)}行" for name, content in contents.items())
-        self.stdout.write(f"目录已载入（{rows}）：新增或更新{loader.saved}项，未变{loader.kept}项")
+        rows = "，".join(_("%(file)s %(count)d行") % {"file": n, "count": len(c)} for n, c in contents.items())
+        done = {"rows": rows, "saved": loader.saved, "kept": loader.kept}
+        self.stdout.write(_("目录已载入（%(rows)s）：新增或更新%(saved)d项，未变%(kept)d项") % done)
 
 
 class _Loader:
@@ -65,11 +67,14 @@ class _Loader:
             code = str(row.get("code", ""))
             try:
                 if code in seen:
-                    raise FieldError("code", "代码重复")
+                    raise FieldError("code", _("代码重复"))
                 seen.add(code)
                 save(row)
             except FieldError as error:
-                self.errors.append(f"{name} 第{number}行 {code} 字段 {error.field}：{error.message}")
+                self.errors.append(
+                    _("%(file)s 第%(row)d行 %(code)s 字段 %(field)s：%(message)s")
+                    % {"file": name, "row": number, "code": code, "field": error.field, "message": error.message}
+                )
 
     def ladder(self, row: Row) -> None:
         digest = self._changed(Ladder, row)
@@ -86,11 +91,14 @@ class _Loader:
         for number, row in enumerate(rows, start=1):
             try:
                 if row.get("scope") not in ("default", "urgent"):
-                    raise FieldError("scope", "须为 default 或 urgent")
+                    raise FieldError("scope", _("须为 default 或 urgent"))
                 limit = files.limit(row, row)
                 urgent.append(row) if row["scope"] == "urgent" else default.append(limit)
             except FieldError as error:
-                self.errors.append(f"limits.json 第{number}行 字段 {error.field}：{error.message}")
+                self.errors.append(
+                    _("limits.json 第%(row)d行 字段 %(field)s：%(message)s")
+                    % {"row": number, "field": error.field, "message": error.message}
+                )
         digest = files.digest([row for row in rows if row.get("scope") == "default"])
         if digest == self._default_digest:
             self.kept += 1
@@ -99,7 +107,9 @@ class _Loader:
                 services.save_default_limits(limits=default, digest=digest, at=self._at)
                 self.saved += 1
             except FieldError as error:
-                self.errors.append(f"limits.json 字段 {error.field}：{error.message}")
+                self.errors.append(
+                    _("limits.json 字段 %(field)s：%(message)s") % {"field": error.field, "message": error.message}
+                )
         return urgent
 
     def category(self, row: Row, urgent: list[Row]) -> None:
@@ -130,11 +140,16 @@ def _read(path: Path) -> list[Row]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise CommandError(f"{path.name}：无法读取（{error.strerror}）") from error
+        raise CommandError(_("%(file)s：无法读取（%(why)s）") % {"file": path.name, "why": error.strerror}) from error
     except UnicodeDecodeError as error:
-        raise CommandError(f"{path.name}：不是UTF-8编码（第{error.start}字节）") from error
+        raise CommandError(
+            _("%(file)s：不是UTF-8编码（第%(byte)d字节）") % {"file": path.name, "byte": error.start}
+        ) from error
     except json.JSONDecodeError as error:
-        raise CommandError(f"{path.name}：第{error.lineno}行第{error.colno}列不是有效的JSON（{error.msg}）") from error
+        raise CommandError(
+            _("%(file)s：第%(line)d行第%(column)d列不是有效的JSON（%(why)s）")
+            % {"file": path.name, "line": error.lineno, "column": error.colno, "why": error.msg}
+        ) from error
     if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
-        raise CommandError(f"{path.name}：须为对象的列表")
+        raise CommandError(_("%s：须为对象的列表") % path.name)
     return content
