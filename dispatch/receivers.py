@@ -12,24 +12,28 @@ from django.utils.translation import gettext as _
 
 from dispatch import delivery, recipients, routing, system_steps
 from dispatch.cases import read_by_id
-from dispatch.entries import Delivered
+from dispatch.entries import Delivered, of_rows
 from dispatch.models import RoutingProposal
 from dispatch.notify import Told
 from gridgov.common import clock
 from incidents import duplicates, sweep
+from incidents.models import JournalEntry
 from incidents.workflow import Action, Status
 from personnel.selectors import department_tree
 
 
 def receive(entries: Sequence[Delivered]) -> list[Told]:
     """Everything that follows from the entries, at most one a case, is done but for telling; who is to be told."""
+    moved = False
     for entry in entries:
-        if entry.action == "report" or (entry.action == Action.AMEND and entry.moved_into == ""):
+        if entry.action in ("report", Action.AMEND):
             duplicates.store(duplicates.find(entry.incident_id), at=clock.now())
         if entry.moved_into == Status.FILED:
             propose_route(entry)
-        system_steps.take(entry)
+        moved |= system_steps.take(entry)
         system_steps.follow_parent(entry)
+    if moved:
+        entries = list(of_rows(JournalEntry.objects.filter(pk__in=[entry.id for entry in entries])))
     sweep.raise_supervision(recipients.supervision_of(entries))
     return recipients.told_of(entries, at=clock.now())
 

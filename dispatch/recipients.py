@@ -122,7 +122,10 @@ class Book:
     def handlers(
         self, tickets: Iterable[dict[str, Any]], role: str | None = None, levels_up: int = 0
     ) -> People:
-        """The people of the tickets: the worker, or who holds the role in the department or the nearest one above."""
+        """The people of the tickets: the worker, or who holds the role in the department or the nearest one above.
+
+        Without a role its handlers, else whoever is posted there.
+        """
         people: People = set()
         for ticket in tickets:
             if ticket["worker__user_id"] is not None:
@@ -136,7 +139,9 @@ class Book:
 
     def _staff_of(self, department_id: int, role: str | None) -> People:
         held = self._staff.get(department_id, {})
-        return held.get(role, set()) if role is not None else set().union(*held.values())
+        if role is not None:
+            return held.get(role, set())
+        return held.get(Role.DEPARTMENT_HANDLER) or set().union(*held.values())
 
     # --- around requests, and confidential cases ------------------------------------------------------------
 
@@ -259,8 +264,8 @@ def _supervised(book: Book, entry: Delivered) -> list[Told]:
 
 
 def _to_verify(book: Book, entry: Delivered) -> list[Told]:
-    if entry.status != Status.VERIFYING:
-        return []
+    if entry.status != Status.VERIFYING or entry.payload.get("verifier") != entry.verifier_id:
+        return []  # somebody else was named since, and is told of that
     people = [entry.verifier_id] if entry.verifier_id is not None else book.able(entry, Capability.VERIFY)
     return _told(book, entry, "verify", people, _("待核查"))
 

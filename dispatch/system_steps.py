@@ -51,34 +51,35 @@ def standard_for(entry: Delivered) -> StandardSpec | None:
     return book.standard(entry.standard_id) or book.system_standard(entry.category_id)
 
 
-def take(entry: Delivered) -> None:
-    """The system's step that this entry calls for has been taken, if there is one."""
+def take(entry: Delivered) -> bool:
+    """The system's step that this entry calls for has been taken; False if there was none to take."""
     standard = standard_for(entry)
     named = standard.system_steps if standard is not None else ()
     action, status = entry.action, entry.status
     if action == "report" and status == Status.REPORTED and Action.ACCEPT in named and entry.is_placed:
-        perform(entry.number, Action.ACCEPT)
-    elif action in (Action.ACCEPT, Action.CONFIRM_CHECK) and status == Status.ACCEPTED and Action.FILE in named:
+        return perform(entry.number, Action.ACCEPT)
+    if action in (Action.ACCEPT, Action.CONFIRM_CHECK) and status == Status.ACCEPTED and Action.FILE in named:
         assert standard is not None
-        perform(entry.number, Action.FILE, standard=standard.code)
-    elif action == Action.FILE and status == Status.FILED and Action.DISPATCH in named:
-        _dispatch(entry)
-    elif action in _FEEDBACK and status == Status.HANDLED and Action.REQUEST_VERIFICATION in named:
+        return perform(entry.number, Action.FILE, standard=standard.code)
+    if action == Action.FILE and status == Status.FILED and Action.DISPATCH in named:
+        return _dispatch(entry)
+    if action in _FEEDBACK and status == Status.HANDLED and Action.REQUEST_VERIFICATION in named:
         verifier = verifier_for(read_by_id(entry.incident_id), at=clock.now())
-        perform(entry.number, Action.REQUEST_VERIFICATION, verifier=verifier)
-    elif action == Action.REQUEST_VERIFICATION and status == Status.VERIFYING:
-        _assign(entry)
-    elif action == Action.PASS and status == Status.VERIFIED and Action.CLOSE in named:
-        perform(entry.number, Action.CLOSE)
+        return perform(entry.number, Action.REQUEST_VERIFICATION, verifier=verifier)
+    if action == Action.REQUEST_VERIFICATION and status == Status.VERIFYING:
+        return _assign(entry)
+    if action == Action.PASS and status == Status.VERIFIED and Action.CLOSE in named:
+        return perform(entry.number, Action.CLOSE)
+    return False
 
 
-def _dispatch(entry: Delivered) -> None:
+def _dispatch(entry: Delivered) -> bool:
     case = read_by_id(entry.incident_id)
     proposal = routing.proposal_for(case.incident, at=clock.now())
     if proposal.lead_department_id is None:
         logger.info("case %s: no rule says who handles it, a dispatcher has to", entry.number)
-        return
-    perform(
+        return False
+    return perform(
         entry.number,
         Action.DISPATCH,
         lead={"department": proposal.lead_department_id},
@@ -87,16 +88,15 @@ def _dispatch(entry: Delivered) -> None:
     )
 
 
-def _assign(entry: Delivered) -> None:
+def _assign(entry: Delivered) -> bool:
     """A verification for nobody in particular gets its verifier; it stays in the queue where there is none."""
     if entry.verifier_id is not None or entry.by_system:
-        return
+        return False
     verifier = verifier_for(read_by_id(entry.incident_id), at=clock.now())
-    if verifier is not None:
-        perform(
-            entry.number, Action.REASSIGN_VERIFICATION, verifier=verifier, reason=_("按网格自动派核查"),
-            version=entry.version,
-        )  # fmt: skip
+    return verifier is not None and perform(
+        entry.number, Action.REASSIGN_VERIFICATION, verifier=verifier, reason=_("按网格自动派核查"),
+        version=entry.version,
+    )  # fmt: skip
 
 
 def follow_parent(entry: Delivered) -> None:

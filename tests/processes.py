@@ -14,10 +14,10 @@ if not apps.ready:
 
 from django.db import connection, connections, transaction
 
-from dispatch import escalation
+from dispatch import delivery, escalation
 from gridgov.common import clock
 from incidents import sweep
-from incidents.models import Incident
+from incidents.models import Incident, JournalEntry
 from incidents.services import entry
 
 
@@ -74,3 +74,31 @@ def _append(number: str, turn: int) -> None:
             facts = {"turn": turn}
             if entry.append(incident, kind="phone_revealed", user_id=None, at=at, recorded_at=at, payload=facts):
                 return
+
+
+def deliverer(database: str, limit: int, start: Any, results: Any) -> None:
+    """Delivers until nothing waits; what it saw goes to ``results``."""
+    use(database)
+    seen: list[tuple[str, int]] = []
+
+    def receive(entries: Any) -> list[Any]:
+        seen.extend((one.number, one.seq) for one in entries)
+        return []
+
+    start.wait(60)
+    while JournalEntry.objects.filter(delivered_at__isnull=True).exists():
+        delivery.deliver_pending(receive=receive, limit=limit)
+    results.put(seen)
+    connection.close()
+
+
+def killed_deliverer(database: str, reached: Any) -> None:
+    """Takes what waits, and stays with it."""
+    use(database)
+
+    def receive(entries: Any) -> list[Any]:
+        reached.set()
+        threading.Event().wait(600)
+        return []
+
+    delivery.deliver_pending(receive=receive)

@@ -94,7 +94,7 @@ def store(told: Iterable[Told], *, at: datetime) -> int:
         stored = Notice.objects.filter(
             incident__in={row.incident_id for row in about}, entry_seq__in={row.entry_seq for row in about}
         )
-        ids |= {key: pk for pk, *key in stored.values_list("pk", "incident_id", "entry_seq", "user_id", "topic")}
+        ids |= {tuple(key): pk for pk, *key in stored.values_list("pk", "incident_id", "entry_seq", "user_id", "topic")}
     deliveries = [
         NoticeDelivery(
             notice_id=ids[(one.incident_id, one.entry_seq, one.user_id, one.topic[:40])],
