@@ -72,4 +72,6 @@ urlpatterns = [
     path("c/<token:qr_token>/", public.scan, name="scan"),
     path("ops/", ops.ops, name="ops"),
     path("ops/clocks/<row:clock_id>/<slug:step>/", ops.ladder, name="ladder"),
+    path("ops/entries/<row:entry_id>/release/", ops.release_entry, name="release_entry"),
+    path("ops/deliveries/<row:delivery_id>/resend/", ops.resend, name="resend"),
 ]

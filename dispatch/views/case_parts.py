@@ -197,7 +197,7 @@ def clocks(view: CaseView, now: datetime) -> list[dict[str, Any]]:
 
 
 def _working_time_left(shown: ClockView, now: datetime) -> str:
-    """What is left in the limit's own time, where that is not the time on the wall: 剩 3 工作时; of ended clocks too."""
+    """What is, or was, left in the limit's own time, where that is not the time on the wall: 剩 3 工作时."""
     c = shown.clock
     if c.allowance is None or c.calendar_version_id is None or not c.allowance.unit.is_working or c.due_at is None:
         return ""

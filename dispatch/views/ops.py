@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from dispatch import escalation
+from dispatch import delivery, escalation, notify
 from dispatch.actors import Actor
 from dispatch.views import ops_reads as reads
 from dispatch.views.shell import page, show
@@ -74,6 +74,24 @@ def ladder(request: HttpRequest, clock_id: int, step: str) -> HttpResponse:
         raise NotFound(_("没有这个操作。"))
     done = _("升级已暂停。") if step == "pause" else _("升级已恢复。")
     return _try(request, done, lambda reason: services[step](clock_id=clock_id, by=actor, reason=reason))
+
+
+@page
+@require_POST
+def release_entry(request: HttpRequest, entry_id: int) -> HttpResponse:
+    """The parked entry is tried again, and what waits behind it."""
+    actor = _operator(request)
+    return _try(
+        request, _("已放行，将重新投递。"), lambda why: delivery.release(entry_id=entry_id, by=actor, reason=why)
+    )
+
+
+@page
+@require_POST
+def resend(request: HttpRequest, delivery_id: int) -> HttpResponse:
+    """The notice that failed waits to be sent again."""
+    actor = _operator(request)
+    return _try(request, _("已安排重新发送。"), lambda _why: notify.resend(delivery_id=delivery_id, by=actor))
 
 
 def _try(request: HttpRequest, done: str, service: Callable[[str], Any]) -> HttpResponse:

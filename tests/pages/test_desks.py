@@ -1,0 +1,142 @@
+"""The queues."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from dispatch import requests
+from dispatch.views import desks
+from gridgov.common import clock
+
+pytestmark = pytest.mark.django_db
+
+
+def numbers(response) -> list[str]:
+    return [row.number for _name, rows in response.context["groups"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("desk", "login", "outsider"),
+    [
+        ("accept", "acceptor", "dispatcher"), ("file", "duty_chief", "acceptor"), ("dispatch", "dispatcher", "verifier"),
+        ("verify", "verifier", "dispatcher"), ("supervise", "supervisor", "acceptor"),
+        ("approve", "leader", "verifier"),
+    ],
+)  # fmt: skip
+def test_queue_is_for_the_people_of_its_desk(sign_in, desk, login, outsider):
+    response = sign_in(login).get(f"/queue/{desk}/")
+    assert response.status_code == 200
+    assert "gg-state" in response.text  # nothing to do yet, and it says so
+    refused = sign_in(outsider).get(f"/queue/{desk}/")
+    assert refused.status_code == 403
+    assert "不在你的权限内" in refused.text
+
+
+def test_queue_shows_the_cases_of_the_own_district_alone(world, sign_in):
+    here, there = world.report(), world.report(by="acceptor_b", grid="620902001001001")
+    assert numbers(sign_in("acceptor").get("/queue/accept/")) == [here]
+    assert numbers(sign_in("acceptor_b").get("/queue/accept/")) == [there]
+
+
+def test_queue_follows_the_case_from_desk_to_desk(world, sign_in):
+    number = world.report()
+    stops = [("accept", "acceptor"), ("file", "duty_chief"), ("dispatch", "dispatcher")]
+    moves = [("accept", "acceptor", {}), ("file", "duty_chief", {"standard": "0201-1"})]
+    for position, (desk, _login) in enumerate(stops):
+        for other, someone in stops:
+            assert numbers(sign_in(someone).get(f"/queue/{other}/")) == ([number] if other == desk else [])
+        if position < len(moves):
+            action, by, payload = moves[position]
+            world.perform(number, action, by, **payload)
+
+
+def test_queue_is_ordered_by_least_time_left_and_grouped(world, sign_in):
+    now = clock.now()
+    late = world.report(at=now - timedelta(days=10))
+    fresh = world.report()
+    older = world.report(at=now - timedelta(days=20))
+    response = sign_in("acceptor").get("/queue/accept/")
+    assert numbers(response) == [older, late, fresh]
+    assert response.context["groups"][0][0] == "已超"
+    assert response.context["counts"]["over"] == 2
+    assert "gg-sla-over" in response.text
+    assert numbers(sign_in("acceptor").get("/queue/accept/?overdue=1")) == [older, late]
+
+
+def test_queue_filters_by_area_and_category(world, sign_in):
+    south = world.report()
+    north = world.report(grid="620901002001001", category="0102")
+    client = sign_in("acceptor")
+    street = world.areas["620901002"].pk
+    assert numbers(client.get(f"/queue/accept/?area={street}")) == [north]
+    assert numbers(client.get("/queue/accept/?category=0201")) == [south]
+    assert numbers(client.get("/queue/accept/?category=02")) == [south]
+    empty = client.get(f"/queue/accept/?area={street}&category=0201")
+    assert "没有符合条件的案件" in empty.text
+    assert client.get("/queue/accept/?area=99999999999999&category=%00&after=x_y").status_code == 200
+
+
+def test_queue_shows_the_cases_of_lower_centres_when_asked(world, sign_in):
+    number = world.report(category="0203")  # first held by the street
+    client = sign_in("acceptor")
+    assert numbers(client.get("/queue/accept/")) == []
+    assert numbers(client.get("/queue/accept/?scope=below")) == [number]
+    assert numbers(sign_in("acceptor_street").get("/queue/accept/")) == [number]
+
+
+def test_queue_of_a_confidential_case_is_for_named_people(world, sign_in):
+    number = world.report(category="0302")
+    assert number in numbers(sign_in("acceptor").get("/queue/accept/"))
+    assert number not in numbers(sign_in("supervisor").get("/queue/supervise/"))
+
+
+def test_queue_pages_by_keyset_without_gap_or_repeat(world, sign_in, monkeypatch):
+    monkeypatch.setattr(desks, "PAGE", 2)
+    now = clock.now()
+    made = [world.report(at=now - timedelta(hours=5 - n)) for n in range(5)]
+    client = sign_in("acceptor")
+    seen, after = [], ""
+    for _page in range(3):
+        response = client.get("/queue/accept/", {"after": after})
+        seen += numbers(response)
+        after = response.context["after"]
+    assert after == ""
+    assert sorted(seen) == sorted(made)
+    assert len(set(seen)) == 5
+
+
+def queries(client, path: str) -> int:
+    client.get(path)  # what the process keeps is loaded
+    with CaptureQueriesContext(
+        connection,
+    ) as found:
+        assert client.get(path).status_code == 200
+    return len(found)
+
+
+def test_queue_takes_the_same_statements_for_one_case_and_three(world, sign_in):
+    client = sign_in("acceptor")
+    world.report()
+    one = queries(client, "/queue/accept/")
+    world.report()
+    world.report(grid="620901002001001", category="0102")
+    assert queries(client, "/queue/accept/") == one
+    assert one <= 7
+
+
+def test_approvals_show_what_waits_for_this_person(world, sign_in):
+    client = sign_in("dispatcher")
+    for expected in (1, 2):
+        number = world.carry("handling")
+        requests.ask(number=number, kind="return", by=world.actor("department_handler"), reason="不属本科")
+        response = client.get("/queue/approve/")
+        assert [row["kind"] for row in response.context["rows"]] == ["return"] * expected
+        assert number in response.text
+    assert "不属本科" in response.text
+    assert sign_in("dispatcher_b").get("/queue/approve/").context["rows"] == []
+    one = queries(client, "/queue/approve/")
+    number = world.carry("handling")
+    requests.ask(number=number, kind="return", by=world.actor("department_handler"), reason="不属本科")
+    assert queries(client, "/queue/approve/") == one

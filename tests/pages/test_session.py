@@ -1,0 +1,56 @@
+"""Signing in and out, and where each role begins."""
+
+import pytest
+from django.test import Client
+
+from tests.worlds import PASSWORD
+
+pytestmark = pytest.mark.django_db
+
+HOMES = {
+    "acceptor": "/queue/accept/", "duty_chief": "/queue/file/", "dispatcher": "/queue/dispatch/",
+    "verifier": "/queue/verify/", "supervisor": "/queue/supervise/", "department_handler": "/inbox/",
+    "grid_worker": "/tasks/", "leader": "/queue/approve/", "system_admin": "/ops/", "nobody": "/notices/",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("login", HOMES)
+def test_home_leads_to_the_queue_of_the_role(sign_in, login):
+    response = sign_in(login).get("/", follow=True)
+    assert response.redirect_chain == [(HOMES[login], 302)]
+    assert response.status_code == 200
+
+
+def test_sign_in_by_password_and_out_again(world):
+    client = Client()
+    assert client.get("/queue/accept/").url == "/login/?next=/queue/accept/"
+    response = client.post("/login/?next=/queue/accept/", {"username": "acceptor", "password": PASSWORD})
+    assert response.url == "/queue/accept/"
+    assert client.get("/queue/accept/").status_code == 200
+    assert client.post("/logout/").url == "/login/"
+    assert client.get("/queue/accept/").status_code == 302
+
+
+def test_sign_in_with_a_wrong_password_says_so_and_keeps_the_name(world):
+    response = Client().post("/login/", {"username": "acceptor", "password": "x"})
+    assert response.status_code == 400
+    assert "账号或密码不对" in response.text
+    assert 'value="acceptor"' in response.text
+
+
+def test_sign_in_without_csrf_token_says_that_the_page_is_stale(world):
+    client = Client(enforce_csrf_checks=True)
+    response = client.post("/login/", {"username": "acceptor", "password": PASSWORD})
+    assert response.status_code == 403
+    assert "页面已过期" in response.text
+
+
+def test_sign_out_needs_a_post(sign_in):
+    assert sign_in("acceptor").get("/logout/").status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/nowhere/", "/queue/nowhere/", "/cases/620901000/", "/cases/X%00Y/"])
+def test_unknown_address_answers_404_in_the_design(sign_in, path):
+    response = sign_in("acceptor").get(path)
+    assert response.status_code == 404
+    assert "没有找到" in response.text

@@ -1,0 +1,53 @@
+"""What comes from elsewhere is exactly what the lock file says."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+from django.conf import settings
+
+STATIC = Path(settings.BASE_DIR) / "static"
+VENDOR = STATIC / "vendor"
+
+
+def test_vendored_files_are_those_of_the_checksums():
+    said = dict(reversed(line.split("  ", 1)) for line in (VENDOR / "SHA256SUMS").read_text().splitlines())
+    found = {
+        str(path.relative_to(VENDOR)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in VENDOR.rglob("*")
+        if path.is_file() and path.name != "SHA256SUMS"
+    }
+    assert found == said
+
+
+def test_vendor_lock_names_version_source_and_license_of_each_folder():
+    lock = json.loads((VENDOR / "vendor.lock.json").read_text())
+    assert {entry["folder"] for entry in lock.values()} == {path.name for path in VENDOR.iterdir() if path.is_dir()}
+    for name, entry in lock.items():
+        assert entry["resolved"].startswith(f"https://registry.npmjs.org/{name}/")
+        assert entry["version"] in entry["resolved"]
+        assert entry["integrity"].startswith("sha512-")
+        assert (VENDOR / entry["folder"] / "LICENSE").exists()
+        assert all((VENDOR / entry["folder"] / file).exists() for file in entry["files"])
+
+
+def test_pages_load_nothing_from_elsewhere_and_hold_no_script():
+    for path in (Path(settings.BASE_DIR) / "templates").rglob("*.html"):
+        text = path.read_text()
+        assert not re.search(r'(?:src|href)="(?:https?:)?//', text), path
+        assert not re.search(r"<script(?![^>]*\bsrc=)", text), path
+        assert not re.search(r"\son[a-z]+=", text), path
+        assert not re.search(r"\sstyle=", text), path
+
+
+def test_icons_used_are_in_the_sprite():
+    sprite = set(re.findall(r'<symbol id="([^"]+)"', (VENDOR / "icons/sprite.svg").read_text()))
+    root = Path(settings.BASE_DIR)
+    used: set[str] = set()
+    for path in (root / "templates").rglob("*.html"):
+        used |= set(re.findall(r'{% icon "([^"]+)"', path.read_text()))
+    for name in ("words.py", "desks.py", "journal_words.py"):
+        text = (root / "dispatch/views" / name).read_text()
+        used |= set(re.findall(r'"((?:alert|circle|player|clock)[a-z-]*(?:-filled)?)"', text)) - {"clock", "alert"}
+    assert used - sprite == set()
