@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from grids.models import Area, Component
+from personnel.assessment_models import Assessment, AssessmentMonth, AssessmentScheme  # noqa: F401
 from personnel.roles import AREA_ROLES, DEPARTMENT_ROLES, Role
 
 

@@ -55,7 +55,7 @@ def definition(key: str) -> str:
     return str(found.definition if found else DEFINITIONS.get(key, ""))
 
 
-# --- stages -----------------------------------------------------------------------------------------------------------
+# --- stages -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def _figure(cases: Iterable[CaseFact]) -> Figure:
     return Figure(Unit.CASES, tuple(case.ref for case in cases))
 
 
-# --- counters -----------------------------------------------------------------------------------------------------------
+# --- counters -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def daily(facts: Facts, days: Iterable[Period]) -> dict[str, list[Figure]]:
     return {key: [INDICATORS[key](facts.during(day)) for day in stretches] for key in COUNTED}
 
 
-# --- boards -------------------------------------------------------------------------------------------------------------
+# --- boards -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def area_board(facts: Facts, *, level: int, area_ids: Iterable[int]) -> list[Boa
 
 
 def department_board(facts: Facts, departments: Mapping[int, Collection[int]]) -> list[BoardRow]:
-    """The figures of each department with those below it, in the given order. Those that had nothing to do are left out.
+    """The figures of each department with those below it, in the given order; the idle ones are left out.
 
     ``departments``: id → ids of itself and everything below it.
     """
@@ -187,7 +187,7 @@ def whole(facts: Facts) -> dict[str, Figure]:
     return _figures(facts, (*RATIOS, *ON_TIME, *STANDING, "overdue_unhandled", "answered", "force_closed"))
 
 
-# --- map and list -------------------------------------------------------------------------------------------------------
+# --- map and list -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,7 +178,7 @@ class Facts:
         return replace(self, cases=tuple(kept))
 
 
-# --- reading a journal ----------------------------------------------------------------------------------------------
+# --- reading a journal --------------------------------------------------------------------------------------------
 
 #: The entries that a history is made of: every action but words, and what else says something of place or time.
 TOLD = frozenset(Action.values) - {Action.NOTE.value, Action.SUPERVISE.value} | {

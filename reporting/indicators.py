@@ -4,9 +4,9 @@ The docstring of each is its definition and unit; ``definition`` of its registra
 hover. A figure carries its evidence: for each case counted, in or out, the entry of its journal that decides.
 
 The rules of what is on time, for all of them: a figure for a period counts the clocks *due in it*, as they stood at
-its end. Still running past due at the end is not on time (超期未处置). A clock suspended at the end is out (缓办), and so
-is one that was cancelled, or exempted (免责: whose fact does not change). Closing by answer or by force is counted apart.
-Imported cases have no clocks. On time is stopped at or before due, to the second. A zero denominator has no value: "—".
+its end. Still running past due at the end is not on time (超期未处置). A clock suspended at the end is out (缓办), as
+is one that was cancelled or exempted (免责: the fact stays). Closing by answer or by force is counted apart. Imported
+cases have no clocks. On time is stopped at or before due, to the second. A zero denominator has no value: "—".
 """
 
 from collections.abc import Callable, Iterable
@@ -173,7 +173,7 @@ def force_closed(facts: Facts) -> Figure:
     return _happened(facts, "force_close")
 
 
-# --- how it stands at the end ----------------------------------------------------------------------------------------
+# --- how it stands at the end -------------------------------------------------------------------------------------
 
 
 def _standing(facts: Facts, holds: Callable[[CaseFact], bool]) -> Figure:
@@ -205,7 +205,7 @@ def overdue_unhandled(facts: Facts) -> Figure:
     return Figure(Unit.CASES, tuple(clock.ref for clock in late))
 
 
-# --- on time ----------------------------------------------------------------------------------------------------------
+# --- on time ------------------------------------------------------------------------------------------------------
 
 #: A case that ended so was closed; what else ends total is counted apart or was never a case to close.
 CLOSING = ("close", "approve_on_site")
@@ -329,7 +329,7 @@ def on_time_answer(facts: Facts) -> Figure:
     return _split(due, lambda clock: clock.state == "met")
 
 
-# --- closing, rework, returns -----------------------------------------------------------------------------------------
+# --- closing, rework, returns -------------------------------------------------------------------------------------
 
 
 def _to_close(facts: Facts) -> Iterable[ClockFact]:
@@ -358,7 +358,7 @@ def closing_on_time_ratio(facts: Facts) -> Figure:
 
 @_indicator(_("返工率"), Unit.RATIO, _("本期内对处置结果的核查中，不通过（返工）的比例。自行处置的不计。"))
 def rework_ratio(facts: Facts) -> Figure:
-    """返工率: of the verifications of handled tickets in the period, those that found it not fixed. Ratio of findings."""
+    """返工率: of the verifications of handled tickets in the period, those that found it not fixed. Ratio of them."""
     hits, misses = [], []
     for case in facts.cases:
         for entry in case.entries:
@@ -420,7 +420,7 @@ def average_handling_hours(facts: Facts) -> Figure:
     return Figure(Unit.WORK_HOURS, tuple(hits), total=Fraction(total, 3_600_000_000))
 
 
-# --- what was worth it ------------------------------------------------------------------------------------------------
+# --- what was worth it --------------------------------------------------------------------------------------------
 
 _VALID = ("file", "approve_on_site")
 _NOT_VALID = ("reject", "decline", "void")

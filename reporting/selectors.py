@@ -16,7 +16,7 @@ from dispatch.actors import Actor
 from dispatch.selectors import entry_label
 from dispatch.visibility import cases_of
 from gridgov.common import clock
-from gridgov.common.errors import FieldError, NotFound
+from gridgov.common.errors import NotFound
 from grids import permissions
 from grids.models import LEVEL_NAMES, Level
 from grids.spatial import areas
@@ -170,7 +170,7 @@ def _departments(area_id: int | None) -> dict[int, frozenset[int]]:
     return {d.id: tree.below(d.id) for d in sorted(found, key=lambda d: (d.root_id, d.code))}
 
 
-# --- evidence -----------------------------------------------------------------------------------------------------------
+# --- evidence -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,12 +232,3 @@ def case_then(by: Actor, number: str, seq: int) -> CaseThen:
         raise NotFound(_("没有这个案件"))
     last = rows[-1]
     return CaseThen(number, seq, last["at"], last["status_to"], [r | {"label": entry_label(r["action"])} for r in rows])
-
-
-def month_period(year: int, month: int) -> Period:
-    """The civil month in the deployment's zone. FieldError for a month that there is not."""
-    if not (1 <= month <= 12 and 2000 <= year <= 2200):
-        raise FieldError("month", _("没有这个月份"))
-    zone = clock.local(clock.now()).tzinfo
-    start = datetime(year, month, 1, tzinfo=zone)
-    return Period(start, datetime(year + month // 12, month % 12 + 1, 1, tzinfo=zone))

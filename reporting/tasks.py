@@ -1,0 +1,31 @@
+"""The month that is over is assessed without anybody asking."""
+
+import logging
+
+from celery import shared_task
+
+from gridgov.common import clock
+from gridgov.common.errors import Conflict
+from grids.models import Area
+from personnel.assessment_models import AssessmentMonth
+from reporting import services
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(name="reporting.assess_due")
+def assess_due() -> None:
+    """Every city has the assessment of the last month, and every correction asked for is computed.
+
+    May be sent as often as one likes and killed at any time: the next run adds what is missing.
+    """
+    today = clock.local_date(clock.now())
+    year, month = (today.year, today.month - 1) if today.month > 1 else (today.year - 1, 12)
+    for root in Area.objects.filter(parent__isnull=True, valid_to__isnull=True).defer("boundary").order_by("code"):
+        try:
+            services.assess_month(year, month, root)
+        except Conflict as refused:
+            if refused.code != "no_scheme":
+                raise
+    for opened in AssessmentMonth.objects.filter(computed_at__isnull=True).select_related("scheme").order_by("pk"):
+        services.compute(opened)
