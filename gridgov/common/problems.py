@@ -1,8 +1,8 @@
 """Refusals as RFC 9457 problem details (``application/problem+json``): our own, the framework's, and bad bodies.
 
 ``type`` is a URN by the code, ``title`` the kind of refusal, ``detail`` the sentence for this one. A 400 has
-``errors`` with ``field``, ``message`` and ``code``; a 403 ``missing``; a 409 ``actor``, ``at``, ``action`` and
-``version``.
+``errors`` with ``field``, ``message`` and ``code``; a 403 ``missing``; a 409 ``actor``, ``at``, ``action``,
+``version`` and ``case_status``.
 """
 
 from collections.abc import Iterator, Mapping
@@ -41,7 +41,9 @@ class TooLarge(exceptions.APIException):
 
 
 def problem(code_of_status: int, detail: str, *, code: str, **members: Any) -> HttpResponse:
-    """The answer with that status. ``members``: what else the problem says."""
+    """The answer with that status. ``members``: what else the problem says; a ``status`` there is the case's."""
+    if "status" in members:
+        members["case_status"] = members.pop("status")
     body = {
         "type": f"urn:gridgov:problem:{code}",
         "title": str(_TITLES.get(code_of_status, _("请求未能完成"))),
