@@ -7,6 +7,8 @@ for the one before. So there are gaps (a block dies with its process), and no nu
 import os
 import re
 import threading
+from collections import Counter
+from collections.abc import Sequence
 from datetime import date
 
 from django.db import IntegrityError, transaction
@@ -22,7 +24,7 @@ _held: dict[tuple[int, str], tuple[int, int]] = {}
 
 def next_number(*, place_code: str, on: date) -> str:
     """The next number for a place (its code's first six characters) on the civil date ``on``."""
-    prefix = f"{re.sub('[^0-9A-Z]', '', place_code.upper())[:6]:0<6}{on:%Y%m%d}"
+    prefix = _prefix(place_code, on)
     with _guard:
         # by process: a forked worker must not go on with its parent's block
         key = (os.getpid(), prefix)
@@ -33,10 +35,29 @@ def next_number(*, place_code: str, on: date) -> str:
     return f"{prefix}{serial:05d}"
 
 
+def next_numbers(wanted: Sequence[tuple[str, date]]) -> list[str]:
+    """A number for each (code of the place, civil date), in order: all their serials taken in one transaction."""
+    prefixes = [_prefix(place_code, on) for place_code, on in wanted]
+    counts = sorted(Counter(prefixes).items())  # in one order, or two imports wait for each other for ever
+    with transaction.atomic():
+        NumberBlock.objects.bulk_create(
+            [NumberBlock(prefix=prefix) for prefix, _count in counts], ignore_conflicts=True
+        )
+        for prefix, count in counts:
+            NumberBlock.objects.filter(prefix=prefix).update(next_serial=F("next_serial") + count)
+        ends = dict(NumberBlock.objects.filter(prefix__in=set(prefixes)).values_list("prefix", "next_serial"))
+    serials = {prefix: iter(range(ends[prefix] - count, ends[prefix])) for prefix, count in counts}
+    return [f"{prefix}{next(serials[prefix]):05d}" for prefix in prefixes]
+
+
 def forget() -> None:
     """The next number takes a new block (after the counters were rolled back or flushed)."""
     with _guard:
         _held.clear()
+
+
+def _prefix(place_code: str, on: date) -> str:
+    return f"{re.sub('[^0-9A-Z]', '', place_code.upper())[:6]:0<6}{on:%Y%m%d}"
 
 
 def _take(prefix: str) -> tuple[int, int]:
