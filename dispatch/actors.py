@@ -10,13 +10,14 @@ from django.db.models import F, OuterRef, Q
 
 from gridgov.common import clock
 from gridgov.common.json_rows import rows, rows_subquery
+from gridgov.common.prepared import Prepared
 from grids import permissions
 from grids.capabilities import Capability
 from grids.permissions import NO_GRANTS, Grants
 from grids.spatial import areas
 from incidents.models import Incident
 from personnel.models import Posting
-from personnel.roles import DEPARTMENT_ROLES
+from personnel.roles import DEPARTMENT_ROLES, Role, area_capabilities
 from personnel.selectors import department_tree
 
 NOBODY: frozenset[int] = frozenset()
@@ -55,7 +56,14 @@ class Actor:
     def role_for(self, capability: Capability, chain: Iterable[int | None]) -> str:
         """The role under which the actor uses the capability there, for the journal; empty if none fits."""
         ids = {area_id for area_id in chain if area_id is not None and (capability, area_id) in self.grants}
-        return next((role for role, area_id, _d in self.postings if area_id in ids), "")
+        return next(
+            (
+                role
+                for role, area_id, _d in self.postings
+                if area_id in ids and capability in area_capabilities(Role(role))
+            ),
+            "",
+        )
 
     @property
     def desk_area_id(self) -> int | None:
@@ -100,18 +108,25 @@ def _actor(user: Any, channel: str) -> Actor:
     )
 
 
+_BY_ID = Prepared(lambda pk, on: _annotated(get_user_model().objects.filter(pk=pk), on), pk=int, on=date)
+_BY_TOKEN = Prepared(
+    lambda key, on: _annotated(get_user_model().objects.filter(auth_token__key=key, is_active=True), on),
+    key=str,
+    on=date,
+)
+
+
 def actor_of(user: Any, *, channel: str = "desk", on: date | None = None) -> Actor:
     """The actor behind a signed-in user. One statement."""
-    on = on or clock.local_date(clock.now())
-    row = _annotated(get_user_model().objects.filter(pk=user.pk), on).get()
+    row = _BY_ID.first(pk=user.pk, on=on or clock.local_date(clock.now()))
+    if row is None:
+        raise get_user_model().DoesNotExist
     return _actor(row, channel)
 
 
 def actor_by_token(key: str, *, channel: str = "api", on: date | None = None) -> tuple[Any, Actor] | None:
     """User and actor behind an API token: token, person, grants and departments in one statement. None if unknown."""
-    on = on or clock.local_date(clock.now())
-    people = get_user_model().objects.filter(auth_token__key=key, is_active=True)
-    row = _annotated(people, on).first()
+    row = _BY_TOKEN.first(key=key, on=on or clock.local_date(clock.now()))
     return (row, _actor(row, channel)) if row is not None else None
 
 

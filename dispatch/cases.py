@@ -11,7 +11,7 @@ from gridgov.common.json_rows import instant, rows, rows_subquery
 from grids.spatial import areas
 from incidents.case import clocks_of, with_clocks
 from incidents.clocks import ClockState
-from incidents.models import Incident
+from incidents.models import Incident, NamedAccess
 
 LIVE = frozenset(Ticket.LIVE)
 
@@ -77,6 +77,8 @@ class Case:
     clocks: list[ClockState]
     tickets: list[TicketState]
     requests: list[RequestState]
+    #: who may see it, if it is confidential
+    named: frozenset[int] = frozenset()
 
     @property
     def lead(self) -> TicketState | None:
@@ -123,6 +125,9 @@ def with_all(cases: QuerySet[Incident]) -> QuerySet[Incident]:
         request_rows=rows_subquery(
             Request.objects.filter(incident=OuterRef("pk")), link="incident", fields=tuple(RequestState.__slots__)
         ),
+        named_rows=rows_subquery(
+            NamedAccess.objects.filter(incident=OuterRef("pk")), link="incident", fields=("user_id",)
+        ),
     )
 
 
@@ -133,6 +138,7 @@ def case_from(incident: Any) -> Case:
         clocks_of(incident),
         [TicketState(**_typed(row)) for row in _in_order(incident.ticket_rows)],
         [RequestState(**_typed(row)) for row in _in_order(incident.request_rows)],
+        frozenset(row["user_id"] for row in rows(incident.named_rows)),
     )
 
 

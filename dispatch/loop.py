@@ -23,9 +23,10 @@ from dispatch.cases import Case, RequestState, case_from, with_all
 from dispatch.models import Request
 from dispatch.offers import OpenAction, open_actions
 from dispatch.parties import authorise, separate
-from dispatch.visibility import cases_of
+from dispatch.visibility import may_see
 from gridgov.common import clock
 from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
+from gridgov.common.prepared import Prepared
 from grids.capabilities import Capability
 from incidents.attachments import claim
 from incidents.catalogue import catalogue
@@ -55,12 +56,16 @@ class Outcome:
     ticket_ids: tuple[int, ...] = ()
 
 
+_BY_NUMBER = Prepared(lambda number: with_all(Incident.objects.filter(number=number)), number=str)
+
+
 def read(number: str, by: Actor) -> Case:
     """The case with all that an action is judged by, in one statement. NotFound if ``by`` may not see it."""
-    row = with_all(cases_of(by, wide=True).filter(number=number)).first()
-    if row is None:
+    row = _BY_NUMBER.first(number=number)
+    case = case_from(row) if row is not None else None
+    if case is None or not may_see(case, by):
         raise NotFound(_("没有这个案件"))
-    return case_from(row)
+    return case
 
 
 def report(

@@ -20,11 +20,12 @@ from dispatch.actors import Actor
 from dispatch.cases import Case, case_from, with_all
 from dispatch.models import Request, RoutingProposal, Ticket
 from dispatch.parties import label as party_label
-from dispatch.visibility import cases_of
+from dispatch.visibility import cases_of, may_see
 from gridgov.common import business_time, work_calendar
 from gridgov.common.business_time import Allowance
 from gridgov.common.errors import NotFound
 from gridgov.common.json_rows import instant, rows, rows_subquery
+from gridgov.common.prepared import Prepared
 from grids import permissions
 from grids.capabilities import Capability
 from grids.models import LEVEL_NAMES
@@ -168,10 +169,10 @@ def case_view(number: str, by: Actor, *, at: datetime, journal_after: int = 0) -
 
     NotFound if ``by`` may not see it. ``at``: the present, for what is overdue.
     """
-    row = _with_view(cases_of(by, wide=True), by, journal_after).filter(number=number).first()
-    if row is None:
+    row = _VIEW.first(number=number, after=journal_after, until=journal_after + JOURNAL_PAGE)
+    case = case_from(row) if row is not None else None
+    if row is None or case is None or not may_see(case, by):
         raise NotFound(_("没有这个案件"))
-    case = case_from(row)
     journal = rows(row.entry_rows)
     attachments = rows(row.attachment_rows)
     names, worker_names = _names(case, journal, attachments)
@@ -184,7 +185,7 @@ def case_view(number: str, by: Actor, *, at: datetime, journal_after: int = 0) -
         attachments=sorted(
             (_with_instants(a) for a in attachments), key=lambda a: (a["entry_seq"], a["uploaded_at"], a["id"])
         ),
-        duplicates=sorted(rows(row.duplicate_rows), key=lambda d: -d["score"]),
+        duplicates=_alike(rows(row.duplicate_rows), by),
         merged=sorted(r["number"] for r in rows(row.merged_rows)),
         routing=routing[0] | {"joint": as_json(routing[0]["joint"])} if routing else None,
         reporter_name=row.reporter_said or "",
@@ -196,23 +197,25 @@ def case_view(number: str, by: Actor, *, at: datetime, journal_after: int = 0) -
     )
 
 
-def _with_view(cases: QuerySet[Incident], by: Actor, journal_after: int) -> QuerySet[Incident]:
+def _with_view(*, number: Any, after: Any, until: Any) -> QuerySet[Incident]:
     this = OuterRef("pk")
-    entries = JournalEntry.objects.filter(
-        incident=this, seq__gt=journal_after, seq__lte=journal_after + JOURNAL_PAGE
-    )
-    # the other case of a pair may be one that this person may not know of
-    alike = DuplicateCandidate.objects.filter(
-        permissions.area_filter(by.grants, prefix="other__"), incident=this, other__is_confidential=False
-    )
-    return with_all(cases).annotate(
-        entry_rows=rows_subquery(entries, link="incident", fields=_ENTRY_FIELDS),
+    return with_all(Incident.objects.filter(number=number)).annotate(
+        entry_rows=rows_subquery(
+            JournalEntry.objects.filter(incident=this, seq__gt=after, seq__lte=until),
+            link="incident",
+            fields=_ENTRY_FIELDS,
+        ),
         attachment_rows=rows_subquery(
             Attachment.objects.filter(incident=this), link="incident", fields=_ATTACHMENT_FIELDS
         ),
         duplicate_rows=rows_subquery(
-            alike, link="incident", fields=("score", "distance_m", "gap_minutes"), number=F("other__number"),
-            status=F("other__status"), category_id=F("other__category_id"),
+            DuplicateCandidate.objects.filter(incident=this, other__is_confidential=False),
+            link="incident",
+            fields=("score", "distance_m", "gap_minutes"),
+            number=F("other__number"),
+            status=F("other__status"),
+            category_id=F("other__category_id"),
+            **{level: F(f"other__{level}_id") for level in LEVEL_NAMES.values()},
         ),
         merged_rows=rows_subquery(
             Incident.objects.filter(parent=this, is_confidential=False), link="parent", fields=("number",)
@@ -226,7 +229,16 @@ def _with_view(cases: QuerySet[Incident], by: Actor, journal_after: int) -> Quer
         reporter_number=F("reporter__phone"),
         parent_number=F("parent__number"),
         component_code=F("component__code"),
-    )  # fmt: skip
+    )
+
+
+_VIEW = Prepared(_with_view, number=str, after=int, until=int)
+
+
+def _alike(found: Iterable[dict[str, Any]], by: Actor) -> list[dict[str, Any]]:
+    """The candidates, best first, without those that lie where ``by`` may not look."""
+    seen = (d for d in found if by.may(Capability.VIEW_INCIDENT, [d[level] for level in LEVEL_NAMES.values()]))
+    return sorted(seen, key=lambda d: -d["score"])
 
 
 def _names(

@@ -3,8 +3,10 @@
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from dispatch.actors import Actor
+from dispatch.cases import Case
 from dispatch.models import Ticket
 from grids import permissions
+from grids.capabilities import Capability
 from incidents.models import Incident, NamedAccess
 
 
@@ -36,3 +38,24 @@ def _concerning(by: Actor) -> Q:
     if by.department_ids:
         mine |= Q(department__in=by.department_ids)
     return own | Exists(Ticket.objects.filter(mine, incident=OuterRef("pk")))
+
+
+def may_see(case: Case, by: Actor) -> bool:
+    """Whether ``case`` is among ``cases_of(by, wide=True)``, told from the case as read: the same rules in Python."""
+    incident = case.incident
+    if by.is_system:
+        return True
+    if by.user_id is None:
+        return by.reporter_incident_id == incident.pk
+    if incident.is_confidential and by.user_id not in case.named:
+        return False
+    if by.may(Capability.VIEW_INCIDENT, case.place_chain):
+        return True
+    if by.user_id in (incident.reported_by_id, incident.checker_id, incident.verifier_id):
+        return True
+    return any(
+        ticket.department_id in by.department_ids
+        if ticket.department_id is not None
+        else ticket.worker_id == by.worker_id
+        for ticket in case.tickets
+    )

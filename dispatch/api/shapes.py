@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import get_language
 from rest_framework.request import Request as HttpRequest
 
 from dispatch.actors import Actor
@@ -25,6 +27,11 @@ _SOURCES = {value: str(label) for value, label in Incident.Source.choices}
 
 def status_of(value: str) -> dict[str, str]:
     """The status and its stage, with labels."""
+    return _labelled(value, get_language())
+
+
+@lru_cache(maxsize=256)
+def _labelled(value: str, _language: str | None) -> dict[str, str]:
     status = Status(value)
     stage = STAGE_OF[status]
     return {
