@@ -1,0 +1,123 @@
+"""The public: a report by QR code, and the reporter's link."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from gridgov.common import clock
+from grids.models import Component
+from incidents.models import Attachment, Incident, JournalEntry
+from tests.worlds import sample_image
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def component(world):
+    lon, lat = world.point()
+    return Component.objects.create(
+        root=world.root, code="6209010102000001", type_code="0102", name="路灯", lon=lon, lat=lat,
+        area=world.areas["620901001001001"], address="西固中路 302 号",
+    )  # fmt: skip
+
+
+def closed(world, *, at=None):
+    """A case of a caller that is closed; its number and the token of his link."""
+    number = world.carry("handled", reporter_name="王女士", reporter_phone="13893122716")
+    world.perform(number, "request_verification", "acceptor", verifier=world.people["grid_worker"].pk)
+    world.perform(number, "pass", "grid_worker", note="已恢复", attachments=[world.photo("grid_worker")])
+    world.perform(number, "close", "duty_chief", at=at)
+    return number, world.case(number).reporter.token
+
+
+def test_scan_reports_without_an_account_and_leads_to_the_link(world, component):
+    client = Client()
+    path = f"/c/{component.qr_token}/"
+    assert "路灯" in client.get(path).text
+    photo = SimpleUploadedFile("灯.jpg", sample_image().read(), "image/jpeg")
+    response = client.post(path, {"source": "qr", "category": "0102", "description": "灯不亮", "attachments": [photo]})
+    case = Incident.objects.get()
+    assert (case.source, case.component, case.grid.code) == ("qr", component, "620901001001001")
+    assert response.url == f"/r/{case.reporter.token}/"
+    page = client.get(response.url)
+    assert "已收到，等待受理" in page.text
+    assert page["X-Robots-Tag"] == "noindex, nofollow"
+    shot = Attachment.objects.get()
+    assert client.get(f"/r/{case.reporter.token}/files/{shot.pk}/").status_code == 200
+    assert client.get(f"/files/{shot.pk}/").status_code == 302  # that one is for people with an account
+
+
+def test_scan_of_an_unknown_code_is_not_found(world):
+    assert Client().get("/c/no-such-code/").status_code == 404
+
+
+def test_scan_takes_no_other_source_or_place(world, component):
+    lon, lat = world.point("620902001001001")
+    Client().post(
+        f"/c/{component.qr_token}/",
+        {"source": "leader", "category": "0102", "component": "X", "lon": lon, "lat": lat},
+    )
+    assert not Incident.objects.exclude(source="qr").exists()
+
+
+def test_scan_too_often_is_refused_and_the_words_are_kept(world, component):
+    client = Client()
+    given = {"source": "qr", "category": "0102", "description": "灯不亮了"}
+    for _time in range(6):
+        assert client.post(f"/c/{component.qr_token}/", given).status_code == 302
+    response = client.post(f"/c/{component.qr_token}/", given)
+    assert response.status_code == 429
+    assert "灯不亮了" in response.text
+    assert Incident.objects.count() == 6
+
+
+def test_link_says_the_state_in_plain_words_and_names_nobody(world):
+    number, token = closed(world)
+    page = Client().get(f"/r/{token}/").text
+    for words in ("已办结，请评价", "你对结果满意吗", "问题没有解决", number):
+        assert words in page, words
+    for name in ("市政经办", "派遣甲", "网格员甲", "13893122716", "市政设施科"):
+        assert name not in page, name
+    assert Client().get(f"/r/{token[:-1]}x/").status_code == 404
+    assert Client().get(f"/cases/{number}/").status_code == 302
+
+
+def test_reporter_judges_once(world):
+    number, token = closed(world)
+    version = world.case(number).version
+    path = f"/r/{token}/evaluate/"
+    assert Client().post(path, {"version": version}).status_code == 400
+    assert Client().post(path, {"version": version, "result": "satisfied"}).status_code == 302
+    assert (world.case(number).status, world.case(number).evaluation) == ("evaluated", "satisfied")
+    assert JournalEntry.objects.filter(incident__number=number).last().channel == "link"
+    assert Client().post(path, {"version": version, "result": "unsatisfied"}).status_code == 409
+    assert "你的评价：满意" in Client().get(f"/r/{token}/").text
+
+
+def test_reporter_reopens_within_the_days(world):
+    number, token = closed(world)
+    version = world.case(number).version
+    bad = Client().post(f"/r/{token}/reopen/", {"version": version, "reason": ""})
+    assert bad.status_code == 400
+    assert Client().post(f"/r/{token}/reopen/", {"version": version, "reason": "又堆上了"}).status_code == 302
+    assert world.case(number).status == "filed"
+
+
+def test_reporter_is_not_offered_to_reopen_after_the_days(world):
+    number, token = closed(world)
+    Incident.objects.filter(number=number).update(closed_at=clock.now() - timedelta(days=16))
+    page = Client().get(f"/r/{token}/").text
+    assert "问题没有解决" not in page
+    late = Client().post(f"/r/{token}/reopen/", {"version": world.case(number).version, "reason": "又堆上了"})
+    assert late.status_code == 409
+    assert "结案已超过15天" in late.text
+
+
+def test_link_allows_nothing_else(world):
+    number, token = closed(world)
+    for action in ("accept", "note", "close", "void"):
+        assert Client().post(f"/r/{token}/{action}/", {"note": "x"}).status_code == 404
+    assert not re.search(rf'action="/cases/{number}', Client().get(f"/r/{token}/").text)
