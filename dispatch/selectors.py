@@ -296,7 +296,7 @@ def _clock_view(clock: ClockState, now: datetime, *, is_exempt: bool) -> ClockVi
         until = clock.stopped_at if clock.stopped_at is not None else now.replace(second=0, microsecond=0)
         is_late = clock.due_at is not None and until > clock.due_at and clock.state != "cancelled"
         explained = _explained(
-            tuple(clock.segments),
+            _as_if_running(clock),
             clock.allowance,
             clock.calendar_version_id,
             _extensions(clock),
@@ -305,6 +305,12 @@ def _clock_view(clock: ClockState, now: datetime, *, is_exempt: bool) -> ClockVi
     return ClockView(
         clock, str(ClockKind(clock.kind).label), str(Clock.State(clock.state).label), allowance, explained, is_exempt
     )
+
+
+def _as_if_running(clock: ClockState) -> tuple[tuple[datetime, datetime | None], ...]:
+    """The running stretches with the last one open: a clock that stopped in time was due when it was due."""
+    *before, (start, end) = clock.segments
+    return (*before, (start, None if end == clock.stopped_at else end))
 
 
 def _extensions(clock: ClockState) -> tuple[Allowance, ...]:
@@ -429,11 +435,22 @@ def attachment_for(attachment_id: Any, by: Actor) -> Attachment:
     return found
 
 
+_chains: tuple[Any, dict[tuple[int | None, ...], list[dict[str, Any]]]] = (None, {})
+
+
 def chain_names(row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The areas of a case from the city down, skipped levels left out."""
+    """The areas of a case from the city down, skipped levels left out. Shared between answers: not to be changed."""
+    global _chains
     index = areas.index()
-    found = (index.find(row[f"{level}_id"]) for level in LEVEL_NAMES.values())
-    return [{"id": r.id, "level": r.level, "code": r.code, "name": r.name} for r in found if r is not None]
+    if _chains[0] is not index:
+        _chains = (index, {})  # another index, other names
+    ids = tuple(row[f"{level}_id"] for level in LEVEL_NAMES.values())
+    known = _chains[1].get(ids)
+    if known is None:
+        found = (index.find(area_id) for area_id in ids)
+        known = [{"id": r.id, "level": r.level, "code": r.code, "name": r.name} for r in found if r is not None]
+        _chains[1][ids] = known
+    return known
 
 
 def may_reveal(case: Case, by: Actor) -> bool:

@@ -35,6 +35,17 @@ def test_clocks_say_their_limit_and_how_it_is_reckoned(world: World) -> None:
     assert "应于11月23日9:30前完成" in accept["explain"]
 
 
+def test_clock_stopped_in_time_says_when_it_was_due(world: World) -> None:
+    with time_machine.travel(MONDAY, tick=False):
+        number = world.report()
+    with time_machine.travel(MONDAY + timedelta(minutes=10), tick=False):
+        world.perform(number, "accept", "acceptor")
+        accept = next(c for c in _case(world, number)["clocks"] if c["kind"] == "accept")
+    assert accept["state"] == "met"
+    assert "应于11月23日9:30前完成" in accept["explain"]
+    assert "暂停" not in accept["explain"]
+
+
 def test_overdue_clock_says_by_how_much(world: World) -> None:
     with time_machine.travel(MONDAY, tick=False):
         number = world.report()
