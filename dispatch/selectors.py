@@ -442,14 +442,15 @@ def chain_names(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The areas of a case from the city down, skipped levels left out. Shared between answers: not to be changed."""
     global _chains
     index = areas.index()
-    if _chains[0] is not index:
-        _chains = (index, {})  # another index, other names
+    held = _chains
+    if held[0] is not index:
+        held = _chains = (index, {})  # another index, other names
     ids = tuple(row[f"{level}_id"] for level in LEVEL_NAMES.values())
-    known = _chains[1].get(ids)
+    known = held[1].get(ids)
     if known is None:
         found = (index.find(area_id) for area_id in ids)
         known = [{"id": r.id, "level": r.level, "code": r.code, "name": r.name} for r in found if r is not None]
-        _chains[1][ids] = known
+        held[1][ids] = known
     return known
 
 

@@ -14,7 +14,7 @@ from dispatch.models import Request as Asked
 from dispatch.selectors import JOURNAL_PAGE, ROW_FIELDS, case_view, with_lead
 from dispatch.visibility import cases_of
 from gridgov.common import clock
-from gridgov.common.api import PAGE_LIMIT, PAGE_PARAMETERS, PAGE_SIZE, Keyset, answer, check, only, paged, whole
+from gridgov.common.api import PAGE_LIMIT, PAGE_PARAMETERS, PAGE_SIZE, Keyset, answer, check, flag, only, paged, whole
 from gridgov.common.errors import NotFound
 from grids.capabilities import Capability
 from incidents.workflow import Stage, Status
@@ -55,7 +55,9 @@ class Incidents(APIView):
         given = only(request, (*CASE_FILTERS, *PAGE_PARAMETERS))
         by, now = request.actor, clock.now()
         order = order_of(given)
-        cases = filtered(cases_of(by, wide="mine" in given), given, by, now=now)
+        # a person's own cases may lie outside his area
+        is_mine = "mine" in given and flag("mine", given["mine"])
+        cases = filtered(cases_of(by, wide=is_mine), given, by, now=now)
         found, size = _PAGES[order].page(with_lead(cases).values(*ROW_FIELDS), given)
         rows, cursor = _PAGES[order].cut(list(found), size, lambda row: (row["due_at"], row["id"]))
         return paged(request, [shapes.case_row(row, now) for row in rows], cursor)
