@@ -1,10 +1,20 @@
 """Real Chromium against Django's live server."""
 
 import os
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from scripts import programs
+from tests.worlds import PASSWORD, World, make_world
+
+#: No sandbox (tests run as root in containers), and nothing that talks to anybody by itself.
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -12,14 +22,14 @@ def chromium():
     """One browser a test process; skipped where there is none (`make test` then says so in its last line)."""
     path = programs.chromium()
     if path is None:
-        pytest.skip("Chromium is missing")
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415  not needed where the tests are skipped
-
+        if os.environ.get("REQUIRE_ALL"):
+            pytest.fail("Chromium is missing, and REQUIRE_ALL is set")
+        pytest.skip("Chromium is missing: set CHROMIUM or install it, and these tests run")
     # Playwright keeps an event loop in this thread, in which Django would refuse the ORM to the test itself.
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield browser
         browser.close()
     if before is None:
@@ -29,13 +39,48 @@ def chromium():
 
 
 @pytest.fixture
-def page(chromium, live_server):
-    """A fresh page whose relative addresses are the live server's; an error in a script fails the test."""
-    context = chromium.new_context(base_url=live_server.url, locale="zh-CN", timezone_id="Asia/Shanghai")
-    page = context.new_page()
-    page.set_default_timeout(15_000)
+def city(live_server) -> World:
+    """The city of the tests, committed, so that the live server sees it."""
+    return make_world()
+
+
+@pytest.fixture
+def open_page(chromium, live_server) -> Iterator[Callable[..., Page]]:
+    """A fresh browser of one's own, at 1440 or at 390 pixels; an error in a script fails the test."""
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    context.close()
+    contexts: list[BrowserContext] = []
+
+    def opened(*, width: int = 1440, **options: Any) -> Page:
+        context = chromium.new_context(
+            base_url=live_server.url,
+            locale="zh-CN",
+            timezone_id="Asia/Shanghai",
+            viewport={"width": width, "height": 900 if width > 500 else 844},
+            **options,
+        )
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
     assert errors == []
+
+
+@pytest.fixture
+def signed_in(open_page) -> Callable[..., Page]:
+    """A browser in which somebody of the city signed in by hand."""
+
+    def entered(login: str, *, width: int = 1440, **options: Any) -> Page:
+        page = open_page(width=width, **options)
+        page.goto("/login/")
+        page.get_by_label("账号").fill(login)
+        page.get_by_label("密码").fill(PASSWORD)
+        page.get_by_role("button", name="登录").click()
+        expect(page.get_by_role("button", name="退出登录")).to_be_visible()
+        return page
+
+    return entered

@@ -11,7 +11,14 @@ pytestmark = pytest.mark.django_db
 
 def body(world, **values):
     lon, lat = world.point()
-    return {"source": "worker", "category": "0201", "description": "路边有垃圾", "lon": lon, "lat": lat, "key": "k1"} | values
+    return {
+        "source": "worker",
+        "category": "0201",
+        "description": "路边有垃圾",
+        "lon": lon,
+        "lat": lat,
+        "key": "k1",
+    } | values
 
 
 def test_worker_reports_with_a_photo_and_sees_the_number(world, sign_in):
