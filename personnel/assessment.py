@@ -1,8 +1,8 @@
 """The score of a month (pure): what a scheme makes of the facts.
 
 Only outcomes are scored: nothing counts how often somebody was seen, signed in or moved, and nobody is
-ranked (政务移动互联网应用程序规范化管理办法, 国办函 2026 年 12 号). What has no data says nothing: its weight is shared out
-over the rest.
+ranked (国办函 2026 年 12 号, 政务移动互联网应用程序规范化管理办法). What has no data says nothing: its weight is shared
+out over the rest.
 """
 
 from collections.abc import Mapping, Sequence

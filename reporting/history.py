@@ -142,11 +142,11 @@ class Facts:
         return self._narrowed(lambda case, ticket: ticket.department_id in department_ids)
 
     def of_person(self, user_id: int, worker_id: int | None = None) -> "Facts":
-        """What one field worker did: cases he reported, checks and verifications he was asked for, his own tickets."""
+        """What one field worker did: what became of his reports, checks and verifications, his own tickets."""
         return self._narrowed(
             lambda case, ticket: worker_id is not None and ticket.worker_id == worker_id,
             clock_too=lambda clock: clock.person_id == user_id,
-            whole=lambda case: case.reported_by_id == user_id,
+            entry_too=lambda case, entry: case.reported_by_id == user_id and entry.action in _ABOUT_REPORT,
         )
 
     def during(self, period: Period) -> "Facts":
@@ -157,7 +157,7 @@ class Facts:
         self,
         mine: Callable[[CaseFact, TicketFact], bool],
         clock_too: Callable[[ClockFact], bool] = lambda clock: False,
-        whole: Callable[[CaseFact], bool] = lambda case: False,
+        entry_too: Callable[[CaseFact, Entry], bool] = lambda case, entry: False,
     ) -> "Facts":
         kept = []
         for case in self.cases:
@@ -168,10 +168,7 @@ class Facts:
                 for clock in case.clocks
                 if clock_too(clock) or (clock.kind in ("sign", "handle") and clock.assignment in under)
             )
-            if whole(case):
-                entries = case.entries
-            else:
-                entries = tuple(entry for entry in case.entries if entry.assignment in under)
+            entries = tuple(e for e in case.entries if e.assignment in under or entry_too(case, e))
             if tickets or clocks or entries:
                 is_open = case.is_open and case.live_assignment in under
                 kept.append(replace(case, tickets=tickets, clocks=clocks, entries=entries, is_open=is_open))
@@ -184,6 +181,8 @@ class Facts:
 TOLD = frozenset(Action.values) - {Action.NOTE.value, Action.SUPERVISE.value} | {
     "report", "adopted", "placed_again", "recomputed", "exempted",
 }  # fmt: skip
+#: What says how a report was received.
+_ABOUT_REPORT = frozenset({"report", "file", "approve_on_site", "reject", "decline", "void"})
 #: After these the case is with no handler: what follows is nobody's ticket.
 _LEAVES_TICKET = frozenset(
     {"return", "recall", "reopen", "reinstate", "resolve_on_site", "refuse_on_site", "void", "force_close"}
