@@ -170,13 +170,16 @@ class Locate(APIView):
         crs = given.get("crs", "wgs84")
         if crs not in CRS:
             raise FieldError("crs", _("没有这个坐标系：%(crs)s") % {"crs": crs[:20]})
-        lon, lat = (_degrees(name, given.get(name), most) for name, most in (("lon", 180), ("lat", 90)))
-        lon, lat = to_wgs84(lon, lat, crs)
         index = areas.index()
+        lon, lat = (_degrees(name, given.get(name)) for name in ("lon", "lat"))
+        if index.looks_swapped(lon, lat):
+            raise FieldError("lon", _("经纬度写反了：请先写经度，再写纬度"), code="swapped")
+        for name, value, most in (("lon", lon, 180), ("lat", lat, 90)):
+            if abs(value) > most:
+                raise FieldError(name, _("须是-%(most)d到%(most)d之间的度数") % {"most": most})
+        lon, lat = to_wgs84(lon, lat, crs)
         placement = index.locate(lon, lat)
         if placement is None:
-            if index.looks_swapped(lon, lat):
-                raise FieldError("lon", _("经纬度写反了：请先写经度，再写纬度"), code="swapped")
             raise FieldError("lon", _("该位置不在任何城市的范围内"), code="outside")
         found = [_area(index.get(pk), index) for pk in placement.chain if pk is not None]
         return answer({"lon": lon, "lat": lat, "areas": found, "revision": placement.revision})
@@ -194,15 +197,15 @@ class Locate(APIView):
         return answer({"results": [_placed(p, index) for p in placed], "revision": index.revision})
 
 
-def _degrees(name: str, text: str | None, most: int) -> float:
+def _degrees(name: str, text: str | None) -> float:
     if text is None:
         raise FieldError(name, _("请给出经度和纬度"), code="required")
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not -most <= value <= most:
-        raise FieldError(name, _("须是-%(most)d到%(most)d之间的度数") % {"most": most})
+    if not math.isfinite(value):
+        raise FieldError(name, _("须是以度为单位的数字"))
     return value
 
 

@@ -49,6 +49,12 @@ def test_sign_in_is_refused_by_field(world: World) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "login")
 
 
+@pytest.mark.parametrize("content", ["{", "[]", "1", ""])
+def test_body_that_is_no_object_is_no_sign_in(world: World, content: str) -> None:
+    answer = world.client().generic("POST", URL, content, content_type="application/json")
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
+
+
 def test_guessing_is_slowed_down_for_that_account_alone(world: World) -> None:
     client = world.client()
     for _ in range(10):

@@ -73,11 +73,12 @@ def test_report_is_refused_by_field(world: World, more: dict[str, Any], field: s
 
 
 def test_swapped_position_is_named_as_swapped(world: World) -> None:
-    """Where both orders lie on the earth: a city at 36 E 50 N would be met at 50 E 36 N."""
-    answer = world.client("acceptor").get("/api/v1/areas/locate/", {"lon": 36.05, "lat": 85.0})
-    assert answer.json()["errors"][0]["code"] == "outside"
-    answer = world.client("acceptor").get("/api/v1/areas/locate/", {"lon": 36.055, "lat": 103.605})
-    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "lat")
+    lon, lat = world.point()
+    answer = world.client("acceptor").get("/api/v1/areas/locate/", {"lon": lat, "lat": lon})
+    assert answer.status_code == 400
+    assert [(e["field"], e["code"]) for e in answer.json()["errors"]] == [("lon", "swapped")]
+    [error] = _refused(world, _body(world, lon=lat, lat=lon))["errors"]
+    assert "写反" in error["message"]
 
 
 def test_missing_field_is_named(world: World) -> None:
