@@ -1,0 +1,203 @@
+"""Takes one case through the loop in a browser, as the README says to by hand, and photographs the pages.
+
+    python -m scripts.screens http://127.0.0.1:8000 --password WORD [--out docs/screens]
+
+For a fresh demonstration on this machine whose listed accounts all have the password WORD
+(``manage.py seed_reference --reset-passwords --password WORD``). It reports a dozen made-up cases by the API first, so
+that the queues are not empty. Stops with an error where a page does not do what the README says.
+"""
+
+import argparse
+import io
+import json
+import random
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from scripts import programs
+
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+)  # fmt: skip
+#: 西固中路社区第1网格, where the account grid_worker is posted.
+LON, LAT = 103.64547, 36.06713
+
+# Cases that nobody reported: category, what, where.
+SAMPLES = (
+    ("E0102", "绿化带旁有一堆生活垃圾", "陈坪路中段东侧"),
+    ("E0104", "路面有泥土和碎石", "合水路与西固中路交叉口"),
+    ("C0402", "行道树断枝挂在人行道上方", "西固中路北侧人行道"),
+    ("E0506", "共享单车占满盲道", "地铁口东侧"),
+    ("C0305", "垃圾箱盖脱落", "公交站旁"),
+    ("E0201", "灯杆上贴满小广告", "社区西门"),
+    ("C0118", "连续四盏路灯不亮", "滨河路步道"),
+    ("E0110", "人行道地砖松动", "小学门口"),
+    ("C0211", "护栏被撞歪", "环形路口南侧"),
+    ("E0504", "店铺桌椅摆到人行道", "夜市街入口"),
+    ("E0404", "污水井外溢", "菜市场后巷"),
+    ("C0408", "绿地护栏缺一段", "小游园东北角"),
+)
+
+
+class Api:
+    """The API of this machine's demonstration."""
+
+    def __init__(self, base: str, password: str) -> None:
+        self.base, self.password = base, password
+        self._tokens: dict[str, str] = {}
+
+    def post(self, login: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The answer; raises on any refusal."""
+        if login and login not in self._tokens:
+            signed_in = self.post("", "auth/token/", {"login": login, "password": self.password})
+            self._tokens[login] = signed_in["token"]
+        headers = {"Content-Type": "application/json"}
+        if login:
+            headers["Authorization"] = f"Token {self._tokens[login]}"
+        request = Request(f"{self.base}/api/v1/{path}", json.dumps(body).encode(), headers)  # noqa: S310 own machine
+        with urlopen(request, timeout=30) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def move(self, login: str, number: str, action: str, **payload: Any) -> None:
+        self.post(login, f"incidents/{number}/transitions/", {"action": action, **payload})
+
+
+def fill(api: Api) -> None:
+    """A dozen cases, some of them accepted, filed and dispatched."""
+    dice = random.Random(311)
+    for position, (category, what, where) in enumerate(SAMPLES):
+        lon, lat = LON + dice.uniform(-0.004, 0.012), LAT + dice.uniform(0.0, 0.012)
+        body = {"category": category, "description": what, "address": where, "lon": lon, "lat": lat}
+        number = api.post("acceptor", "incidents/", body | {"source": "hotline"})["number"]
+        if position % 3:
+            api.move("acceptor", number, "accept")
+        if position % 3 == 2:
+            api.move("duty_chief", number, "file", standard=f"{category}-1")
+
+
+def photo(words: str) -> dict[str, Any]:
+    """A drawn picture, as a file for a form. Nobody's street."""
+    image = Image.new("RGB", (960, 720), "#7a8087")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 430, 960, 720), fill="#555b61")
+    draw.rectangle((470, 90, 486, 470), fill="#c9cdd1")
+    draw.ellipse((400, 60, 556, 130), fill="#fff3b0" if words == "after" else "#3c4146")
+    draw.text((20, 20), f"sample / {words}", fill="white", font_size=28)
+    content = io.BytesIO()
+    image.save(content, "JPEG")
+    return {"name": f"{words}.jpg", "mimeType": "image/jpeg", "buffer": content.getvalue()}
+
+
+class People:
+    """Each account in a browser context of its own, as at its own desk."""
+
+    def __init__(self, browser: Browser, base: str, password: str) -> None:
+        self._browser, self._base, self._password = browser, base, password
+        self._pages: dict[tuple[str, str], Page] = {}
+
+    def page(self, login: str, size: dict[str, int] = DESKTOP) -> Page:
+        """The account's page at that size, signed in."""
+        key = (login, str(size))
+        if key not in self._pages:
+            context = self._browser.new_context(
+                base_url=self._base, viewport=size, locale="zh-CN", timezone_id="Asia/Shanghai"
+            )
+            page = self._pages[key] = context.new_page()
+            page.set_default_timeout(15_000)
+            page.goto("/login/")
+            page.get_by_label("账号").fill(login)
+            page.get_by_label("密码").fill(self._password)
+            page.get_by_role("button", name="登录").click()
+            page.wait_for_url(lambda url: "/login/" not in url)
+        return self._pages[key]
+
+    def act(self, login: str, number: str, action: str, **fields: Any) -> Page:
+        """The action's form on the case page is filled in and sent; the page after it."""
+        page = self.page(login)
+        page.goto(f"/cases/{number}/")
+        form = page.locator(f"#act-{action}")
+        if form.get_attribute("open") is None:
+            form.locator("summary").click()
+        for name, value in fields.items():
+            field = form.locator(f"[name={name}]").first
+            if name == "attachments":
+                field.set_input_files(value)
+            elif field.get_attribute("type") == "radio":
+                form.locator(f"[name={name}][value='{value}']").check()
+            elif field.evaluate("e => e.tagName") == "SELECT":
+                field.select_option(value)
+            else:
+                field.fill(value)
+        with page.expect_navigation() as arrived:
+            form.get_by_role("button").last.click()
+        if arrived.value.status != 200:
+            sys.exit(f"{login} could not {action} {number}: {page.locator('main').inner_text()[:600]}")
+        return page
+
+
+def walk(people: People, shoot: Any) -> str:
+    """The README's case, from the street to the evaluation; its number."""
+    worker = people.page("grid_worker")
+    worker.goto("/report/")
+    for name, value in (("description", "单盏路灯不亮"), ("address", "西固中路"), ("lon", str(LON)), ("lat", str(LAT))):
+        worker.locator(f"[name={name}]").fill(value)
+    worker.locator("[name=category]").select_option("C0118")
+    worker.locator("[name=attachments]").set_input_files(photo("before"))
+    worker.get_by_role("button", name="上报", exact=True).click()
+    worker.wait_for_url("**/report/done/*/")
+    number = worker.url.rstrip("/").rsplit("/", 1)[-1]
+
+    shoot("queue", "acceptor", "/queue/accept/")
+    people.act("acceptor", number, "accept")
+    people.act("duty_chief", number, "file", standard="C0118-2")
+    people.act("dispatcher", number, "dispatch")
+    shoot("inbox", "department_handler", "/inbox/")
+    people.act("department_handler", number, "sign")
+    shoot("case", "department_handler", f"/cases/{number}/")
+    people.act("department_handler", number, "feed_back", note="已更换光源，恢复照明。", attachments=photo("after"))
+    people.act("acceptor", number, "request_verification")
+    people.act("verifier", number, "pass", note="现场路灯已亮。", attachments=photo("verified"))
+    people.act("duty_chief", number, "close")
+    people.act("grid_worker", number, "evaluate", result="very_satisfied")
+    shoot("ops", "duty_chief", "/ops/")
+    return number
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("base")
+    parser.add_argument("--password", required=True)
+    parser.add_argument("--out", type=Path, default=programs.ROOT / "docs/screens")
+    given = parser.parse_args()
+    base = given.base.rstrip("/")
+    if urlsplit(base).hostname not in ("127.0.0.1", "localhost"):
+        sys.exit("only for a demonstration on this machine")
+    given.out.mkdir(parents=True, exist_ok=True)
+    fill(Api(base, given.password))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=programs.chromium(), args=list(FLAGS))
+        people = People(browser, base, given.password)
+
+        def shoot(name: str, login: str, path: str) -> None:
+            for size, suffix in ((DESKTOP, ""), (PHONE, "-phone")):
+                page = people.page(login, size)
+                page.goto(path)
+                page.wait_for_load_state("networkidle")
+                page.screenshot(path=str(given.out / f"{name}{suffix}.png"))
+
+        number = walk(people, shoot)
+        browser.close()
+    print(f"case {number} went through the loop; pictures in {given.out}")
+
+
+if __name__ == "__main__":
+    main()
