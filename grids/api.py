@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from django.http import HttpResponse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -32,8 +32,8 @@ class AreaAnswer(serializers.Serializer):
     full_name = serializers.CharField()
     parent = serializers.IntegerField(allow_null=True)
     has_desk = serializers.BooleanField()
-    box = serializers.ListField(child=serializers.FloatField(), help_text="西、南、东、北，度")
-    centre = serializers.ListField(child=serializers.FloatField(), help_text="lon、lat，在区域之内的一点")
+    box = serializers.ListField(child=serializers.FloatField(), help_text=_("西、南、东、北，度"))
+    centre = serializers.ListField(child=serializers.FloatField(), help_text=_("lon、lat，在区域之内的一点"))
     area_m2 = serializers.FloatField()
 
 
@@ -48,19 +48,19 @@ class PlaceAnswer(serializers.Serializer):
     lon = serializers.FloatField(help_text="WGS-84")
     lat = serializers.FloatField(help_text="WGS-84")
     areas = AreaAnswer(many=True)
-    revision = serializers.IntegerField(help_text="所用区划的修订号")
+    revision = serializers.IntegerField(help_text=_("所用区划的修订号"))
 
 
 class PlacedPoint(serializers.Serializer):
     chain = serializers.ListField(
-        child=serializers.IntegerField(allow_null=True), help_text="市、区县、街道、社区、网格的编号"
+        child=serializers.IntegerField(allow_null=True), help_text=_("市、区县、街道、社区、网格的编号")
     )
-    code = serializers.CharField(help_text="最下一级区域的编码")
+    code = serializers.CharField(help_text=_("最下一级区域的编码"))
     level = serializers.IntegerField()
 
 
 class PointsAnswer(serializers.Serializer):
-    results = PlacedPoint(many=True, allow_null=True, help_text="与points一一对应，不在任何城市的为null")
+    results = PlacedPoint(many=True, allow_null=True, help_text=_("与points一一对应，不在任何城市的为null"))
     revision = serializers.IntegerField()
 
 
@@ -79,14 +79,14 @@ class Areas(APIView):
 
     @extend_schema(
         operation_id="areas_list",
-        summary="区域",
+        summary=_("区域"),
         parameters=[
-            OpenApiParameter("level", int, description="1市 2区县 3街道 4社区 5网格"),
-            OpenApiParameter("parent", int, description="上级区域的编号"),
-            OpenApiParameter("root", str, description="城市编码"),
-            OpenApiParameter("text", str, description="名称或编码中的文字"),
-            OpenApiParameter("cursor", str, description="上一页的next所带"),
-            OpenApiParameter("page_size", int, description=f"1到{PAGE_LIMIT}，默认100"),
+            OpenApiParameter("level", int, description=_("1市 2区县 3街道 4社区 5网格")),
+            OpenApiParameter("parent", int, description=_("上级区域的编号")),
+            OpenApiParameter("root", str, description=_("城市编码")),
+            OpenApiParameter("text", str, description=_("名称或编码中的文字")),
+            OpenApiParameter("cursor", str, description=_("上一页的next所带")),
+            OpenApiParameter("page_size", int, description=_("每页条数，1到200，默认100")),
         ],
         responses={200: AreaPage},
     )
@@ -157,13 +157,13 @@ class Locate(APIView):
 
     @extend_schema(
         operation_id="areas_locate",
-        summary="一点所在的区域",
+        summary=_("一点所在的区域"),
         parameters=[
-            OpenApiParameter("lon", float, required=True, description="经度，度"),
-            OpenApiParameter("lat", float, required=True, description="纬度，度"),
-            OpenApiParameter("crs", str, enum=list(CRS), description="坐标系，默认wgs84"),
+            OpenApiParameter("lon", float, required=True, description=_("经度，度")),
+            OpenApiParameter("lat", float, required=True, description=_("纬度，度")),
+            OpenApiParameter("crs", str, enum=list(CRS), description=_("坐标系，默认wgs84")),
         ],
-        responses={200: PlaceAnswer, 400: OpenApiResponse(description="经纬度缺失、写反，或不在任何城市")},
+        responses={200: PlaceAnswer, 400: OpenApiResponse(description=_("经纬度缺失、写反，或不在任何城市"))},
     )
     def get(self, request: Request) -> HttpResponse:
         given = only(request, ("lon", "lat", "crs"))
@@ -186,9 +186,9 @@ class Locate(APIView):
 
     @extend_schema(
         operation_id="areas_locate_many",
-        summary=f"至多{POINT_LIMIT}点所在的区域",
+        summary=_("许多点（至多一万）所在的区域"),
         request=PointsBody,
-        responses={200: PointsAnswer, 400: OpenApiResponse(description="不是点的列表")},
+        responses={200: PointsAnswer, 400: OpenApiResponse(description=_("不是点的列表"))},
     )
     def post(self, request: Request) -> HttpResponse:
         points, crs = _points(request.data)

@@ -2,7 +2,7 @@
 
 from django.contrib.auth import authenticate
 from django.http import HttpResponse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import throttling
 from rest_framework.authtoken.models import Token
@@ -50,7 +50,7 @@ class ObtainToken(APIView):
 
     @extend_schema(
         operation_id="auth_token",
-        summary="以账号和密码取得访问令牌",
+        summary=_("以账号和密码取得访问令牌"),
         auth=[],
         request=bodies.TokenBody,
         responses={200: answers.TokenAnswer, **answers.problems(400, 401, 429)},
@@ -74,7 +74,7 @@ class Me(APIView):
 
     @extend_schema(
         operation_id="me",
-        summary="我的任职、席位和权限",
+        summary=_("我的任职、席位和权限"),
         responses={200: answers.MeAnswer, **answers.problems(401)},
     )
     def get(self, request: Request) -> HttpResponse:

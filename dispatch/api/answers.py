@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiResponse, inline_serializer
 from rest_framework import serializers as s
 
@@ -37,13 +38,13 @@ class Problem(s.Serializer):
 
 
 _SAID = {
-    400: "提交的内容有误：errors逐项说明",
-    401: "尚未登录",
-    403: "没有权限：missing说明所缺",
-    404: "不存在，或无权知道其存在",
-    409: "案件已变动，或此状态下不能这样办：actor、at、action、version说明何人何时做了什么",
-    413: "内容过大",
-    429: "请求过于频繁",
+    400: _("提交的内容有误：errors逐项说明"),
+    401: _("尚未登录"),
+    403: _("没有权限：missing说明所缺"),
+    404: _("不存在，或无权知道其存在"),
+    409: _("案件已变动，或此状态下不能这样办：actor、at、action、version说明何人何时做了什么"),
+    413: _("内容过大"),
+    429: _("请求过于频繁"),
 }
 
 
@@ -212,7 +213,7 @@ class ActionAnswer(s.Serializer):
     action = s.CharField()
     label = s.CharField()
     stage = s.ChoiceField(choices=Stage.choices)
-    request = s.BooleanField(help_text="true：须经 requests/ 提出申请")
+    request = s.BooleanField(help_text=_("true：须经 requests/ 提出申请"))
     fields = FieldAnswer(many=True)
 
 
@@ -302,7 +303,7 @@ class ReceivedAnswer(_Standing):
     number = s.CharField()
     version = s.IntegerField()
     url = s.URLField()
-    token = s.CharField(allow_blank=True, help_text="上报人凭此查询、评价")
+    token = s.CharField(allow_blank=True, help_text=_("上报人凭此查询、评价"))
     repeated = s.BooleanField()
 
 
@@ -408,7 +409,7 @@ class MeAnswer(s.Serializer):
     login = s.CharField()
     desk = AreaName(allow_null=True)
     postings = PostingAnswer(many=True)
-    capabilities = s.DictField(child=s.ListField(child=s.IntegerField()), help_text="权限 → 区域编号")
+    capabilities = s.DictField(child=s.ListField(child=s.IntegerField()), help_text=_("权限 → 区域编号"))
 
 
 class CategoryAnswer(s.Serializer):

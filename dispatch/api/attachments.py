@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.http import FileResponse, HttpResponse
 from django.urls import reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.parsers import MultiPartParser
@@ -32,8 +32,8 @@ class Attachments(APIView):
 
     @extend_schema(
         operation_id="attachments_upload",
-        summary="上传照片或文件",
-        description="照片（JPEG、PNG、WebP、AVIF）按内容检查并重新编码，位置和时间另存、其余信息清除；PDF和MP4只供下载。",
+        summary=_("上传照片或文件"),
+        description=_("照片（JPEG、PNG、WebP、AVIF）按内容检查并重新编码，位置和时间另存、其余信息清除；PDF和MP4只供下载。"),
         request={"multipart/form-data": bodies.UploadBody},
         responses={201: answers.UploadAnswer, **answers.problems(400, 401, 413)},
     )
@@ -69,9 +69,9 @@ class AttachmentFile(APIView):
 
     @extend_schema(
         operation_id="attachments_retrieve",
-        summary="取附件：照片可直接显示，PDF和视频只供下载",
+        summary=_("取附件：照片可直接显示，PDF和视频只供下载"),
         responses={
-            200: OpenApiResponse(OpenApiTypes.BINARY, description="文件内容"),
+            200: OpenApiResponse(OpenApiTypes.BINARY, description=_("文件内容")),
             **answers.problems(401, 404),
         },
     )

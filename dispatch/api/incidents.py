@@ -2,7 +2,7 @@
 
 from django.http import HttpResponse
 from django.urls import reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -11,10 +11,10 @@ from dispatch import loop, reporters, requests
 from dispatch.api import answers, bodies, shapes
 from dispatch.api.filters import CASE_FILTERS, ORDERS, filtered, order_of
 from dispatch.models import Request as Asked
-from dispatch.selectors import JOURNAL_PAGE, ROW_FIELDS, case_view, with_lead
+from dispatch.selectors import ROW_FIELDS, case_view, with_lead
 from dispatch.visibility import cases_of
 from gridgov.common import clock
-from gridgov.common.api import PAGE_LIMIT, PAGE_PARAMETERS, PAGE_SIZE, Keyset, answer, check, flag, only, paged, whole
+from gridgov.common.api import PAGE_PARAMETERS, Keyset, answer, check, flag, only, paged, whole
 from gridgov.common.errors import NotFound
 from grids.capabilities import Capability
 from incidents.workflow import Stage, Status
@@ -22,23 +22,23 @@ from incidents.workflow import Stage, Status
 _PAGES = {"newest": Keyset(descending=True), "due": Keyset("due_at")}
 
 PAGING = [
-    OpenApiParameter("cursor", str, description="上一页的next所带"),
-    OpenApiParameter("page_size", int, description=f"1到{PAGE_LIMIT}，默认{PAGE_SIZE}"),
+    OpenApiParameter("cursor", str, description=_("上一页的next所带")),
+    OpenApiParameter("page_size", int, description=_("每页条数，1到200，默认50")),
 ]
 _FILTERS = [
-    OpenApiParameter("status", str, description=f"状态，可用逗号并列：{'、'.join(Status.values)}"),
-    OpenApiParameter("stage", str, enum=Stage.values, description="所处环节（未结束的，及待评价的）"),
-    OpenApiParameter("area", str, description="区域及其下级：编号、编码，或“城市编码:区域编码”"),
-    OpenApiParameter("area_id", int, description="区域及其下级：编号"),
-    OpenApiParameter("category", str, description="大类或小类代码"),
-    OpenApiParameter("department", str, description="在办工单的部门及其下级：编号或编码"),
-    OpenApiParameter("overdue", bool, description="已超时"),
-    OpenApiParameter("due_before", str, description="当前到期早于此时间"),
-    OpenApiParameter("received_from", str, description="收到时间起（日期或时间）"),
-    OpenApiParameter("received_to", str, description="收到时间止（日期含当日）"),
-    OpenApiParameter("text", str, description="编号开头，或地址、描述中的文字"),
-    OpenApiParameter("mine", bool, description="与我有关：我核实、核查、处置或上报的"),
-    OpenApiParameter("order", str, enum=list(ORDERS), description="newest（默认）或due（最先到期在前）"),
+    OpenApiParameter("status", str, description=_("状态，可用逗号并列")),
+    OpenApiParameter("stage", str, enum=Stage.values, description=_("所处环节（未结束的，及待评价的）")),
+    OpenApiParameter("area", str, description=_("区域及其下级：编号、编码，或“城市编码:区域编码”")),
+    OpenApiParameter("area_id", int, description=_("区域及其下级：编号")),
+    OpenApiParameter("category", str, description=_("大类或小类代码")),
+    OpenApiParameter("department", str, description=_("在办工单的部门及其下级：编号或编码")),
+    OpenApiParameter("overdue", bool, description=_("已超时")),
+    OpenApiParameter("due_before", str, description=_("当前到期早于此时间")),
+    OpenApiParameter("received_from", str, description=_("收到时间起（日期或时间）")),
+    OpenApiParameter("received_to", str, description=_("收到时间止（日期含当日）")),
+    OpenApiParameter("text", str, description=_("编号开头，或地址、描述中的文字")),
+    OpenApiParameter("mine", bool, description=_("与我有关：我核实、核查、处置或上报的")),
+    OpenApiParameter("order", str, enum=list(ORDERS), description=_("newest（默认）或due（最先到期在前）")),
 ]
 
 
@@ -47,7 +47,7 @@ class Incidents(APIView):
 
     @extend_schema(
         operation_id="incidents_list",
-        summary="案件列表",
+        summary=_("案件列表"),
         parameters=[*_FILTERS, *PAGING],
         responses={200: answers.page_of("CasePage", answers.CaseRow), **answers.problems(400, 401)},
     )
@@ -64,11 +64,11 @@ class Incidents(APIView):
 
     @extend_schema(
         operation_id="incidents_report",
-        summary="上报案件",
+        summary=_("上报案件"),
         parameters=[
             OpenApiParameter(
                 "Idempotency-Key", str, OpenApiParameter.HEADER,
-                description="同一键和同一内容只上报一次，重复时答200和原案件；键相同而内容不同答409",
+                description=_("同一键和同一内容只上报一次，重复时答200和原案件；键相同而内容不同答409"),
             )
         ],
         request=bodies.ReportBody,
@@ -105,10 +105,10 @@ class IncidentDetail(APIView):
 
     @extend_schema(
         operation_id="incidents_retrieve",
-        summary="案件详情：时钟、流转记录、工单、申请、附件和可办操作",
+        summary=_("案件详情：时钟、流转记录、工单、申请、附件和可办操作"),
         parameters=[
             OpenApiParameter(
-                "journal_after", int, description=f"流转记录自此序号之后（每页{JOURNAL_PAGE}条），见journal_next"
+                "journal_after", int, description=_("流转记录自此序号之后，每页100条，见journal_next")
             )
         ],
         responses={200: answers.CaseAnswer, **answers.problems(401, 404)},
@@ -126,7 +126,7 @@ class Transitions(APIView):
 
     @extend_schema(
         operation_id="incidents_transition",
-        summary="办理案件：按流程表执行一项操作",
+        summary=_("办理案件：按流程表执行一项操作"),
         request=bodies.TransitionBody,
         responses={200: answers.OutcomeAnswer, **answers.problems(400, 401, 403, 404, 409)},
     )
@@ -142,7 +142,7 @@ class CaseRequests(APIView):
 
     @extend_schema(
         operation_id="incidents_ask",
-        summary="提出申请（退单、延期、挂账、作废、强制结案）",
+        summary=_("提出申请（退单、延期、挂账、作废、强制结案）"),
         request=bodies.RequestBody,
         responses={201: answers.AskedAnswer, **answers.problems(400, 401, 403, 404, 409)},
     )
@@ -165,7 +165,7 @@ class Decision(APIView):
 
     @extend_schema(
         operation_id="requests_decide",
-        summary="审批申请",
+        summary=_("审批申请"),
         request=bodies.DecisionBody,
         responses={200: answers.DecidedAnswer, **answers.problems(400, 401, 403, 404, 409)},
     )
@@ -178,7 +178,7 @@ class CaseDecision(APIView):
 
     @extend_schema(
         operation_id="incidents_decide",
-        summary="审批本案的申请",
+        summary=_("审批本案的申请"),
         request=bodies.DecisionBody,
         responses={200: answers.DecidedAnswer, **answers.problems(400, 401, 403, 404, 409)},
     )
@@ -200,7 +200,7 @@ class RevealPhone(APIView):
 
     @extend_schema(
         operation_id="incidents_reveal_phone",
-        summary="查看上报人完整电话（记入流转记录）",
+        summary=_("查看上报人完整电话（记入流转记录）"),
         request=bodies.ReasonBody,
         responses={200: answers.PhoneAnswer, **answers.problems(400, 401, 403, 404)},
     )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.http import HttpResponse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -19,7 +19,7 @@ class Categories(APIView):
 
     @extend_schema(
         operation_id="categories_list",
-        summary="类别：大类和小类",
+        summary=_("类别：大类和小类"),
         responses={200: answers.results_of("CategoryList", answers.CategoryAnswer), **answers.problems(401)},
     )
     def get(self, request: Request) -> HttpResponse:
@@ -50,8 +50,8 @@ class Standards(APIView):
 
     @extend_schema(
         operation_id="standards_list",
-        summary="立案条件及其时限",
-        parameters=[OpenApiParameter("category", str, description="小类代码")],
+        summary=_("立案条件及其时限"),
+        parameters=[OpenApiParameter("category", str, description=_("小类代码"))],
         responses={200: answers.results_of("StandardList", answers.FilingStandardAnswer), **answers.problems(400, 401)},
     )
     def get(self, request: Request) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -26,12 +26,12 @@ class Tickets(APIView):
 
     @extend_schema(
         operation_id="tickets_list",
-        summary="我的工单：默认未办结，最先到期在前",
+        summary=_("我的工单：默认未办结，最先到期在前"),
         parameters=[
-            OpenApiParameter("state", str, enum=[*Ticket.State.values, "live", "all"], description="默认live，未办结"),
-            OpenApiParameter("lead", bool, description="true只看主办，false只看协办"),
-            OpenApiParameter("overdue", bool, description="true只看已超时"),
-            OpenApiParameter("order", str, enum=["due", "newest"], description="due（默认）或newest"),
+            OpenApiParameter("state", str, enum=[*Ticket.State.values, "live", "all"], description=_("默认未办结")),
+            OpenApiParameter("lead", bool, description=_("true只看主办，false只看协办")),
+            OpenApiParameter("overdue", bool, description=_("true只看已超时")),
+            OpenApiParameter("order", str, enum=["due", "newest"], description=_("due（默认）或newest")),
             *PAGING,
         ],
         responses={200: answers.page_of("TicketPage", answers.TicketRow), **answers.problems(400, 401)},
@@ -69,7 +69,7 @@ class TicketDone(APIView):
 
     @extend_schema(
         operation_id="tickets_done",
-        summary="协办工单办结",
+        summary=_("协办工单办结"),
         request=bodies.DoneBody,
         responses={204: None, **answers.problems(400, 401, 403, 404, 409)},
     )
@@ -86,7 +86,7 @@ class TicketSign(APIView):
 
     @extend_schema(
         operation_id="tickets_sign",
-        summary="协办工单签收",
+        summary=_("协办工单签收"),
         request=None,
         responses={204: None, **answers.problems(401, 403, 404, 409)},
     )
@@ -100,7 +100,7 @@ class TicketRefuse(APIView):
 
     @extend_schema(
         operation_id="tickets_refuse",
-        summary="协办工单拒绝",
+        summary=_("协办工单拒绝"),
         request=bodies.ReasonBody,
         responses={204: None, **answers.problems(400, 401, 403, 404, 409)},
     )
@@ -115,7 +115,7 @@ class Requests(APIView):
 
     @extend_schema(
         operation_id="requests_list",
-        summary="待我审批的申请：应先审批的在前",
+        summary=_("待我审批的申请：应先审批的在前"),
         parameters=PAGING,
         responses={200: answers.page_of("RequestPage", answers.RequestRow), **answers.problems(400, 401)},
     )
