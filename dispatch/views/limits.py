@@ -1,4 +1,4 @@
-"""How often somebody without an account may send something: counted in the cache, by address."""
+"""How often somebody may try something without an account, or with a wrong password: counted in the cache."""
 
 from django.conf import settings
 from django.core.cache import cache
@@ -15,10 +15,20 @@ def address(request: HttpRequest) -> str:
 
 
 def too_often(request: HttpRequest, what: str) -> bool:
-    """Whether this is one too many; counts it."""
-    key = f"limit:{what}:{address(request)}"
+    """Whether this is one too many from this address; counts it."""
+    return count(f"{what}:{address(request)}") > MOST
+
+
+def count(what: str) -> int:
+    """How often within the last ten minutes, this time counted."""
+    key = f"limit:{what}"
     cache.add(key, 0, SECONDS)
     try:
-        return cache.incr(key) > MOST
+        return cache.incr(key)
     except ValueError:  # it ran out between the two
-        return False
+        return 1
+
+
+def counted(what: str) -> int:
+    """How often so far."""
+    return cache.get(f"limit:{what}", 0)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.html import escape
 from django.utils.translation import gettext as _
 
 from dispatch import loop
@@ -14,6 +15,7 @@ from dispatch.forms import ReportForm
 from dispatch.views.shell import page, show
 from gridgov.common.errors import Conflict, FieldError, FieldErrors, NotPermitted
 from grids.capabilities import Capability
+from grids.spatial import areas
 from incidents.models import Incident
 from incidents.services.report import Report
 
@@ -92,6 +94,24 @@ def _form(request: HttpRequest, form: ReportForm, *, status: int = 200) -> HttpR
         {"form": form, "is_desk": request.actor.may_somewhere(Capability.ACCEPT)},
         status=status,
     )
+
+
+@page
+def place(request: HttpRequest) -> HttpResponse:
+    """Where the typed position lies, in words: a fragment for the form."""
+    try:
+        lon, lat = float(request.GET.get("lon", "")), float(request.GET.get("lat", ""))
+    except ValueError:
+        return HttpResponse("")
+    index = areas.index()
+    found = index.locate(lon, lat)
+    if found is not None:
+        said = index.full_name(found.area_id)
+    elif index.looks_swapped(lon, lat):
+        said = _("经纬度可能写反了：请先写经度，再写纬度。")
+    else:
+        said = _("该位置不在任何城市的范围内。")
+    return HttpResponse(escape(said))
 
 
 @page

@@ -1,5 +1,6 @@
 """Signing in and out, and where each role begins."""
 
+import hashlib
 from typing import Any
 
 from django.contrib.auth.forms import AuthenticationForm
@@ -10,10 +11,13 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
+from dispatch.views import limits
 from dispatch.views.desk_table import HOME
 from dispatch.views.shell import is_field_worker, page
 from gridgov.common import clock
 from grids.capabilities import Capability
+
+WRONG_PASSWORDS = 8
 
 
 class SignInForm(AuthenticationForm):
@@ -42,8 +46,22 @@ class SignIn(LoginView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**kwargs) | {"now": clock.now()}
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if limits.counted(self._key()) >= WRONG_PASSWORDS:
+            # unbound: no password is tried any more
+            form = SignInForm(request, initial={"username": request.POST.get("username", "")})
+            context = self.get_context_data(form=form, problem=_("输错太多次，请十分钟后再试。"))
+            return self.render_to_response(context, status=429)
+        return super().post(request, *args, **kwargs)
+
     def form_invalid(self, form: Any) -> HttpResponse:
+        limits.count(self._key())
         return self.render_to_response(self.get_context_data(form=form), status=400)
+
+    def _key(self) -> str:
+        """Of the account and the address: nobody can lock somebody else out from elsewhere."""
+        login = self.request.POST.get("username", "").strip().lower()[:150]
+        return "sign_in:" + hashlib.sha256(f"{login}\n{limits.address(self.request)}".encode()).hexdigest()
 
 
 class SignOut(LogoutView):

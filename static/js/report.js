@@ -32,6 +32,7 @@ function locate(button, words) {
         form.elements.lon.value = coords.longitude.toFixed(6);
         form.elements.lat.value = coords.latitude.toFixed(6);
         form.elements.accuracy_m.value = Math.round(coords.accuracy);
+        form.elements.lat.dispatchEvent(new Event("change", { bubbles: true }));
         words.textContent = `已定位，误差约 ${Math.round(coords.accuracy)} 米`;
         button.disabled = false;
       },

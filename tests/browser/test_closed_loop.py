@@ -137,6 +137,7 @@ def test_worker_reports_where_the_browser_says_he_is(city: World, signed_in):
     page.goto("/report/")
     page.get_by_role("button", name="用本机定位").click()
     expect(page.get_by_text("已定位，误差约 12 米")).to_be_visible()
+    expect(page.get_by_text("甲区甲一街道甲一西社区甲一西第1网格")).to_be_visible()
     page.get_by_label("搜索类别").fill("路灯")
     page.get_by_role("button", name="上报", exact=True).click()
     case = city.case(page.locator(".gg-number").inner_text())

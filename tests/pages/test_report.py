@@ -92,3 +92,19 @@ def test_report_in_threes(world, sign_in):
     assert forged.status_code == 400  # the desk does not patrol
     assert Incident.objects.count() == 0
     assert sign_in("grid_worker").get("/report/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat", "words"),
+    [(103.605, 36.055, "甲一西第1网格"), (36.055, 103.605, "写反"), (0, 0, "不在任何城市"), ("x", "y", "")],
+)
+def test_place_says_where_a_position_lies(sign_in, lon, lat, words):
+    response = sign_in("grid_worker").get("/report/place/", {"lon": lon, "lat": lat})
+    assert response.status_code == 200
+    assert words in response.text
+
+
+def test_ten_megabytes_of_text_are_refused_and_nothing_is_written(world, sign_in):
+    response = sign_in("grid_worker").post("/report/", body(world, description="长" * 3_500_000))
+    assert response.status_code == 400
+    assert Incident.objects.count() == 0

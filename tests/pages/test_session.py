@@ -38,6 +38,16 @@ def test_sign_in_with_a_wrong_password_says_so_and_keeps_the_name(world):
     assert 'value="acceptor"' in response.text
 
 
+def test_sign_in_stops_listening_after_many_wrong_passwords(world):
+    for _time in range(8):
+        assert Client().post("/login/", {"username": "acceptor", "password": "x"}).status_code == 400
+    locked = Client().post("/login/", {"username": "acceptor", "password": PASSWORD})
+    assert locked.status_code == 429
+    assert "输错太多次" in locked.text
+    other = Client().post("/login/", {"username": "dispatcher", "password": PASSWORD})
+    assert other.status_code == 302
+
+
 def test_sign_in_without_csrf_token_says_that_the_page_is_stale(world):
     client = Client(enforce_csrf_checks=True)
     response = client.post("/login/", {"username": "acceptor", "password": PASSWORD})
