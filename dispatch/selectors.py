@@ -41,6 +41,7 @@ JOURNAL_PAGE = 100
 #: What a journal entry is called that is no action of the table.
 ENTRY_LABELS: Mapping[str, Any] = {
     "report": gettext_lazy("上报"),
+    "adopted": gettext_lazy("历史导入"),
     "request_asked": gettext_lazy("提出申请"),
     "request_refused": gettext_lazy("不同意申请"),
     "request_raised": gettext_lazy("申请转上级审批"),

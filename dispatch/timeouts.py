@@ -52,7 +52,8 @@ def evaluate_due(*, at: datetime, limit: int = LIMIT) -> int:
     by_days: dict[int, list[int]] = {}
     for standard_id, count in days.items():
         by_days.setdefault(count, []).append(standard_id)
-    closed = Incident.objects.filter(status=Status.CLOSED).order_by("closed_at")
+    # what another system closed, and nobody touched since, is history: there is nobody to ask
+    closed = Incident.objects.filter(status=Status.CLOSED).exclude(is_adopted=True, version=1).order_by("closed_at")
     numbers: list[str] = []
     for count, standard_ids in by_days.items():
         due = closed.filter(standard__in=standard_ids, closed_at__lte=at - timedelta(days=count))
