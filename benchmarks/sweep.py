@@ -42,7 +42,7 @@ def _columns(model: Any, *without: str) -> list[str]:
 
 def _series(count: int) -> str:
     if connection.vendor == "postgresql":
-        return f"SELECT n FROM generate_series(1, {count}) AS s(n)"
+        return f"SELECT n FROM generate_series(1, {count}) AS s(n)"  # noqa: S608
     return f"WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) SELECT n FROM s"  # noqa: S608
 
 

@@ -6,7 +6,6 @@ itself. At least once: a process killed between sending and noting so sends agai
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import ModuleType
 
@@ -16,55 +15,21 @@ from django.utils.translation import gettext as _
 
 from dispatch.actors import Actor
 from dispatch.models import Notice, NoticeDelivery
-from dispatch.notify import in_app
-from dispatch.notify.message import Message
+from dispatch.notify import digest, in_app
+from dispatch.notify.digest import DIGEST_OVER, STEP, digested
+from dispatch.notify.message import Message, Told
 from gridgov.common import audit, clock
 from gridgov.common.errors import Conflict, NotFound, NotPermitted
 from grids.capabilities import Capability
+
+__all__ = ["CHANNELS", "DIGEST_OVER", "STEP", "Message", "Told", "digested", "resend", "send_due", "store"]
 
 CHANNELS: Mapping[str, ModuleType] = {in_app.NAME: in_app}
 #: After so many tries a delivery has failed, visibly; a person may send it again.
 TRIES = 6
 FIRST_PAUSE = timedelta(seconds=10)
 TEXT_LIMIT = 300
-#: A person told of more than this many steps in one batch gets one digest instead.
-DIGEST_OVER = 5
-STEP = "step"
-DIGEST = "step_digest"
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """Somebody is to be told something of a case's entry."""
-
-    user_id: int
-    incident_id: int | None
-    entry_seq: int | None
-    topic: str
-    text: str
-    channel: str = in_app.NAME
-    number: str = ""
-
-
-def digested(told: Iterable[Told]) -> list[Told]:
-    """``told``, but for a person with more than DIGEST_OVER steps in it one digest of them (pure but for the words)."""
-    told = list(dict.fromkeys(told))
-    steps: dict[tuple[int, str], list[Told]] = {}
-    for one in told:
-        if one.topic.startswith(f"{STEP}:"):
-            steps.setdefault((one.user_id, one.channel), []).append(one)
-    many = {key: found for key, found in steps.items() if len(found) > DIGEST_OVER}
-    kept = [t for t in told if not (t.topic.startswith(f"{STEP}:") and (t.user_id, t.channel) in many)]
-    return kept + [_digest(user_id, channel, found) for (user_id, channel), found in many.items()]
-
-
-def _digest(user_id: int, channel: str, found: Sequence[Told]) -> Told:
-    numbers = list(dict.fromkeys(one.number for one in found))
-    shown = "、".join(numbers[:5])
-    text = _("%(cases)d件案件共有%(steps)d个时限节点到期或超时：%(shown)s") % {
-        "cases": len(numbers), "steps": len(found), "shown": shown,
-    }  # fmt: skip
-    return Told(user_id, None, None, DIGEST, text + (_("等") if len(numbers) > 5 else ""), channel)
+TOPIC_LIMIT = 40
 
 
 def store(told: Iterable[Told], *, at: datetime) -> int:
@@ -75,36 +40,45 @@ def store(told: Iterable[Told], *, at: datetime) -> int:
     told = [one for one in told if one.channel in CHANNELS]
     if not told:
         return 0
-    rows = [
-        Notice(
-            user_id=one.user_id,
-            incident_id=one.incident_id,
-            entry_seq=one.entry_seq,
-            topic=one.topic[:40],
-            text=one.text[:TEXT_LIMIT],
-            created_at=at,
-        )
-        for one in told
-    ]
-    about = [row for row in rows if row.incident_id is not None]
-    digests = Notice.objects.bulk_create([row for row in rows if row.incident_id is None])
-    Notice.objects.bulk_create(about, ignore_conflicts=True)
-    ids = {(None, None, row.user_id, row.topic): row.pk for row in digests}
-    if about:
-        stored = Notice.objects.filter(
-            incident__in={row.incident_id for row in about}, entry_seq__in={row.entry_seq for row in about}
-        )
-        ids |= {tuple(key): pk for pk, *key in stored.values_list("pk", "incident_id", "entry_seq", "user_id", "topic")}
+    about = [one for one in told if one.incident_id is not None]
+    ids = _store_notices(about, at)
+    digests = digest.store((one for one in told if digest.is_digest(one.topic)), at=at)
     deliveries = [
-        NoticeDelivery(
-            notice_id=ids[(one.incident_id, one.entry_seq, one.user_id, one.topic[:40])],
-            channel=one.channel,
-            next_try_at=at,
-        )
+        NoticeDelivery(notice_id=ids[_key(one)], channel=one.channel, next_try_at=at) for one in about
+    ] + [
+        NoticeDelivery(notice_id=digests[one.user_id], channel=one.channel, next_try_at=at)
         for one in told
+        if digest.is_digest(one.topic)
     ]
     NoticeDelivery.objects.bulk_create(deliveries, ignore_conflicts=True)
     return len(deliveries)
+
+
+def _key(one: Told) -> tuple[int | None, int | None, int, str]:
+    return (one.incident_id, one.entry_seq, one.user_id, one.topic[:TOPIC_LIMIT])
+
+
+def _store_notices(told: Sequence[Told], at: datetime) -> dict[tuple[int | None, int | None, int, str], int]:
+    if not told:
+        return {}
+    Notice.objects.bulk_create(
+        [
+            Notice(
+                user_id=one.user_id,
+                incident_id=one.incident_id,
+                entry_seq=one.entry_seq,
+                topic=one.topic[:TOPIC_LIMIT],
+                text=one.text[:TEXT_LIMIT],
+                created_at=at,
+            )
+            for one in told
+        ],
+        ignore_conflicts=True,
+    )
+    stored = Notice.objects.filter(
+        incident__in={one.incident_id for one in told}, entry_seq__in={one.entry_seq for one in told}
+    )
+    return {tuple(key): pk for pk, *key in stored.values_list("pk", "incident_id", "entry_seq", "user_id", "topic")}
 
 
 # --- sending ------------------------------------------------------------------------------------------------------

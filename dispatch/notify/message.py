@@ -1,8 +1,21 @@
-"""What a channel is given to send, and what it must offer."""
+"""What is to be told, what a channel is given to send, and what it must offer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Somebody is to be told something of a case's entry."""
+
+    user_id: int
+    incident_id: int | None
+    entry_seq: int | None
+    topic: str
+    text: str
+    channel: str = "in_app"
+    number: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,8 @@ def test_parked_entry_and_what_waits_behind_it_are_a_warning_not_an_illness(aliv
 
 
 def test_failed_notice_is_a_warning(alive):
-    notify.store([notify.Told(alive.people["acceptor"].pk, None, None, "t", "x")], at=clock.now())
+    case = alive.case(alive.report())
+    notify.store([notify.Told(alive.people["acceptor"].pk, case.pk, 1, "t", "x")], at=clock.now())
     NoticeDelivery.objects.update(state="failed", next_try_at=None)
     found = health.report()
     assert found.parts["notices"] == {"status": "warning", "failed": 1}

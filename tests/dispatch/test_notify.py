@@ -33,8 +33,9 @@ def gateway(monkeypatch):
 
 
 def told(world, login: str = "acceptor", **values) -> Told:
-    given = {"user_id": world.people[login].pk, "incident_id": None, "entry_seq": None, "topic": "t", "text": "内容"}
-    return Told(**(given | values))
+    if "incident_id" not in values:
+        values |= {"incident_id": world.case(world.report()).pk, "entry_seq": 1}
+    return Told(**({"user_id": world.people[login].pk, "topic": "t", "text": "内容"} | values))
 
 
 def store(*what: Told) -> int:
@@ -60,7 +61,7 @@ def test_many_steps_of_a_person_become_one_digest():
     found = notify.digested([*many, *other, also])
     assert [t for t in found if t.user_id == 2] == other
     assert also in found
-    (digest,) = [t for t in found if t.topic == notify.DIGEST]
+    (digest,) = [t for t in found if t.topic == "step_digest:7:8"]
     assert (digest.user_id, digest.incident_id) == (1, None)
     assert digest.text == "7件案件共有8个时限节点到期或超时：N0、N1、N2、N3、N4等"
     assert len(found) == 5
@@ -80,6 +81,19 @@ def test_person_is_told_once_of_an_entry(world):
     store(same, told(world, "dispatcher", incident_id=case.pk, entry_seq=1))
     assert sorted(Notice.objects.values_list("user__username", flat=True)) == ["acceptor", "dispatcher"]
     assert NoticeDelivery.objects.count() == 2
+
+
+def test_outage_told_in_several_batches_is_one_digest_a_person(world):
+    user_id, at = world.people["acceptor"].pk, clock.now()
+    for batch in range(3):
+        many = [Told(user_id, n, 2, "step:handle:warn", "x", number=f"N{batch}{n}") for n in range(10)]
+        notify.store(notify.digested(many), at=at + timedelta(minutes=batch))
+    notice = Notice.objects.get()
+    assert (notice.topic, notice.deliveries.count()) == ("step_digest:30:30", 1)
+    assert notice.text == "30件案件共有30个时限节点到期或超时：N20、N21、N22、N23、N24等"
+    Notice.objects.update(read_at=at)
+    notify.store(notify.digested(many), at=at + timedelta(minutes=4))
+    assert Notice.objects.count() == 2
 
 
 def test_storing_takes_as_many_statements_for_many_as_for_one(world, django_assert_num_queries):
