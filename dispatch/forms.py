@@ -3,7 +3,7 @@
 They read what was typed and give it back unchanged when something is wrong; what is right is judged by the loop.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -127,8 +127,10 @@ class ActionForm(KeepsFiles):
         super().__init__(*args, auto_id=f"{offer.action}-%s", use_required_attribute=False, **kwargs)
         self.offer, self.case, self.routing = offer, case, routing or {}
         self.fields["version"].initial = case.incident.version
+        chosen = catalogue().category_by_code(str(self.data.get("category", ""))) if self.is_bound else None
+        category_id = chosen.id if chosen is not None else case.incident.category_id
         for spec in offer.fields:
-            self.fields[spec.name] = _control(spec, case, offer, self.routing)
+            self.fields[spec.name] = _control(spec, case, offer, self.routing, category_id)
         _describe(self)
 
     def payload(self) -> dict[str, Any]:
@@ -151,12 +153,33 @@ class ActionForm(KeepsFiles):
         return next((spec.name for spec in self.offer.fields if spec.kind == "files"), "")
 
     @property
+    def typed(self) -> list[tuple[str, str]]:
+        """What the person filled in, in words: label and value, files left out."""
+        found = []
+        for field in self.shown:
+            value = field.value()
+            if field.field.widget.needs_multipart_form or not value:
+                continue
+            names = dict(_flat(getattr(field.field, "choices", ())))
+            values = value if isinstance(value, list) else [value]
+            found.append((str(field.label), "、".join(str(names.get(str(v), v)) for v in values)))
+        return found
+
+    @property
     def shown(self) -> list[Any]:
         """The visible fields."""
         return [self[spec.name] for spec in self.offer.fields]
 
 
-def _control(spec: Field, case: Case, offer: OpenAction, routing: Mapping[str, Any]) -> forms.Field:
+def _flat(choices: Any) -> Iterator[tuple[str, Any]]:
+    for value, label in choices:
+        if isinstance(label, list | tuple):
+            yield from _flat(label)
+        else:
+            yield str(value), label
+
+
+def _control(spec: Field, case: Case, offer: OpenAction, routing: Mapping[str, Any], category_id: int) -> forms.Field:
     common: dict[str, Any] = {"label": spec.label, "required": spec.required}
     common["error_messages"] = {"required": _("请填写%(label)s") % {"label": spec.label}}
     if spec.kind == "textarea":
@@ -182,7 +205,7 @@ def _control(spec: Field, case: Case, offer: OpenAction, routing: Mapping[str, A
     if spec.kind == "float":
         return forms.FloatField(widget=forms.TextInput(attrs={"inputmode": "decimal"}), **common)
     if spec.kind in ("choice", "standard", "category", "handler", "handlers", "person", "centre"):
-        return _choice(spec, case, offer, routing, common)
+        return _choice(spec, case, offer, routing, category_id, common)
     return forms.CharField(max_length=200, **common)
 
 
@@ -196,9 +219,14 @@ def _least_photos(spec: Field, case: Case, offer: OpenAction) -> int:
 
 
 def _choice(
-    spec: Field, case: Case, offer: OpenAction, routing: Mapping[str, Any], common: dict[str, Any]
+    spec: Field,
+    case: Case,
+    offer: OpenAction,
+    routing: Mapping[str, Any],
+    category_id: int,
+    common: dict[str, Any],
 ) -> forms.Field:
-    choices, initial = _choices(spec, case, routing)
+    choices, initial = _choices(spec, case, routing, category_id)
     if spec.kind == "handlers":
         return forms.MultipleChoiceField(
             choices=choices, initial=initial, widget=forms.SelectMultiple(attrs={"size": 5}),
@@ -214,14 +242,16 @@ def _choice(
     blank = _("不改") if offer.action == "amend" or spec.name == "category" else _("请选择")
     if not spec.required and offer.action != "amend" and spec.name != "category":
         blank = _("由系统安排") if spec.name == "verifier" else _("不指定")
+    if spec.name == "crs":
+        blank = "WGS-84 / CGCS2000"
     return forms.ChoiceField(choices=[("", blank), *choices], initial=initial, **common)
 
 
-def _choices(spec: Field, case: Case, routing: Mapping[str, Any]) -> tuple[Choices, Any]:
+def _choices(spec: Field, case: Case, routing: Mapping[str, Any], category_id: int) -> tuple[Choices, Any]:
     if spec.kind == "choice":
-        return list((spec.choices or {}).items()), None
+        return [(k, v) for k, v in (spec.choices or {}).items() if (spec.name, k) != ("crs", "wgs84")], None
     if spec.kind == "standard":
-        return standard_choices(case.incident.category_id), None
+        return standard_choices(category_id), None
     if spec.kind == "category":
         return category_choices(), None
     if spec.kind == "centre":

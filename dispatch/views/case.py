@@ -24,7 +24,7 @@ from dispatch.views.words import stamp
 from dispatch.visibility import cases_of
 from gridgov.common import clock
 from gridgov.common.errors import Conflict, FieldError, FieldErrors, NotFound, NotPermitted
-from incidents.workflow import RequestKind, Status
+from incidents.workflow import REJECT_REASONS, RequestKind, Status
 
 #: What one usually does next in a status: its form stands open.
 MAIN = {
@@ -107,6 +107,7 @@ def _shown(
     actor: Actor = request.actor
     view = case_view(number, actor, at=now)
     acts, asks = _forms(view, actor, bound)
+    asked = _requests(view, actor, decision)
     context = {
         "now": now,
         "view": view,
@@ -124,7 +125,8 @@ def _shown(
         "journal": parts.journal(view),
         "photos": parts.photos(view),
         "tickets": parts.tickets(view, now, actor),
-        "requests": _requests(view, actor, decision),
+        "requests": asked,
+        "must_decide": any(row["form"] for row in asked),
         "duplicates": parts.duplicates(view),
         "proposal": parts.proposal(view),
         "acts": [a for a in acts if a.offer.action not in ASIDE],
@@ -249,11 +251,7 @@ def _clashed(request: HttpRequest, number: str, form: ActionForm, conflict: Conf
         bound = ActionForm(same, case, data)
         bound.is_valid()
         bound.errors.clear()
-    typed = [
-        (str(field.label), str(field.value())) for field in form.shown
-        if field.value() and not field.field.widget.needs_multipart_form
-    ]  # fmt: skip
-    clash = clash_of(conflict, case, typed, is_still_open=same is not None)
+    clash = clash_of(conflict, case, form.typed, is_still_open=same is not None)
     return _shown(request, number, bound=bound, clash=clash, status=409)
 
 
@@ -288,7 +286,8 @@ def _not_open(request: HttpRequest, case: Case, action: str) -> HttpResponse:
             )
     except Conflict as conflict:
         typed = [
-            (label, request.POST[name]) for name, label in (("reason", _("原因")), ("note", _("说明")))
+            (label, str(REJECT_REASONS.get(request.POST[name], request.POST[name])))
+            for name, label in (("reason", _("原因")), ("note", _("说明")))
             if request.POST.get(name)
         ]  # fmt: skip
         clash = clash_of(conflict, case, typed, is_still_open=False)

@@ -1,6 +1,7 @@
 """The parts of the case page, each as plain values for the template. Nothing here asks the database."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -174,6 +175,7 @@ def clocks(view: CaseView, now: datetime) -> list[dict[str, Any]]:
         c = shown.clock
         if c.allowance is None:
             continue  # nothing to be late for
+        worked = _working_time_left(shown, now)
         found.append(
             {
                 "label": shown.label + (f" {_('第')} {c.cycle} {_('轮')}" if c.cycle > 1 else ""),
@@ -183,17 +185,29 @@ def clocks(view: CaseView, now: datetime) -> list[dict[str, Any]]:
                 "due_at": c.due_at,
                 "stopped_at": c.stopped_at,
                 "state": c.state,
-                "chip": clock_chip(
-                    state=c.state, due_at=c.due_at, started_at=c.started_at, stopped_at=c.stopped_at,
-                    suspended_until=view.case.incident.suspended_until, cured=c.breach_cured_at is not None, now=now,
-                ),
+                "chip": _clock_chip(view, shown, worked, now),
                 "explain": shown.explain,
-                "worked": _working_time_left(shown, now),
+                "worked": worked,
                 "is_exempt": shown.is_exempt,
                 "milestones": [_milestone(m, c.started_at, now) for m in c.milestones],
             }
         )  # fmt: skip
     return found
+
+
+def _clock_chip(view: CaseView, shown: ClockView, worked: str, now: datetime) -> Chip:
+    c = shown.clock
+    chip = clock_chip(
+        state=c.state,
+        due_at=c.due_at,
+        started_at=c.started_at,
+        stopped_at=c.stopped_at,
+        suspended_until=view.case.incident.suspended_until,
+        cured=c.breach_cured_at is not None,
+        now=now,
+    )
+    # a night between is not early: how early it was is said in working time
+    return replace(chip, parts=((_("按时"), False),)) if chip.kind == "met" and worked else chip
 
 
 def _working_time_left(shown: ClockView, now: datetime) -> str:

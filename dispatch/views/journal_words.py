@@ -12,7 +12,7 @@ from gridgov.common.clock import local
 from gridgov.common.json_rows import instant
 from grids.spatial import areas
 from incidents.catalogue import catalogue
-from incidents.workflow import REJECT_REASONS, RESULTS, RequestKind, Status
+from incidents.workflow import FIELD_LABELS, REJECT_REASONS, RESULTS, RequestKind, Status
 from personnel.selectors import department_tree
 
 BAD = frozenset(
@@ -111,6 +111,8 @@ def _facts(payload: Mapping[str, Any], people: Mapping[int, str]) -> list[tuple[
             add(label, people.get(payload[key]))
     if isinstance(payload.get("target"), int):
         add(_("转至"), areas.full_name(payload["target"]))
+    changed = [str(FIELD_LABELS[name]) for name in payload.get("fields") or [] if name in FIELD_LABELS]
+    add(_("更正项"), "、".join(changed))
     add(_("并入"), payload.get("into"))
     if payload.get("level") and not payload.get("kind"):
         add(_("级别"), payload["level"])

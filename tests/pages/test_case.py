@@ -108,6 +108,7 @@ def test_action_that_is_closed_meanwhile_answers_409_and_keeps_the_words(world, 
     assert response.status_code == 409
     assert "受理甲二先办了「受理」" in response.text
     assert "电话打不通，地址不清" in response.text
+    assert "信息不全且无法联系上报人" in response.text
     assert world.case(number).status == "accepted"
 
 
@@ -219,6 +220,19 @@ def test_amendment_that_moves_the_clock_says_both_due_times(world, sign_in):
     assert "保留已用时间则" in response.text
     assert act(client, number, "amend", version, reason="类别不对", standard="0201-2", clocks="keep").status_code == 302
     assert world.case(number).standard.code == "0201-2"
+
+
+def test_amendment_to_another_category_offers_its_standards(world, sign_in):
+    number = world.carry("filed")
+    client = sign_in("duty_chief")
+    version = world.case(number).version
+    response = act(client, number, "amend", version, reason="是路灯", category="0102")
+    assert response.status_code == 400
+    assert "请一并选择新类别的立案条件" in response.text
+    assert 'value="0102-1"' in response.text
+    done = act(client, number, "amend", version, reason="是路灯", category="0102", standard="0102-1")
+    assert done.status_code == 302
+    assert world.case(number).category.code == "0102"
 
 
 def test_joint_ticket_is_done_by_its_own_people_only(world, sign_in):
