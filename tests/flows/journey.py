@@ -18,12 +18,15 @@ START = local("2026-03-10 09:00")
 class Journey:
     """One case. Each step happens ``self.at``; :meth:`later` moves it. The case is audited after each step."""
 
+    def look(self) -> Incident:
+        return audit(self.number)
+
     def __init__(self, world: World, *, by: str = "acceptor", at: datetime = START, **values: Any) -> None:
         self.world, self.at = world, at
         actor = SYSTEM if by == "system" else world.actor(by)
         received = loop.report(body=world.body(**values), by=actor, at=at)
         self.number, self.token = received.number, received.token
-        self.case = audit(self.number)
+        self.case = self.look()
 
     def later(self, **span: float) -> "Journey":
         self.at += timedelta(**span)
@@ -35,17 +38,17 @@ class Journey:
         if photos:
             payload["attachments"] = [self.world.photo(by) for _ in range(photos)]
         outcome = loop.perform(number=self.number, action=action, by=actor, at=self.at, **payload)
-        self.case = audit(self.number)
+        self.case = self.look()
         return outcome
 
     def ask(self, kind: str, by: str, reason: str = "需要", **more: Any) -> int:
         pk = requests.ask(number=self.number, kind=kind, by=self.world.actor(by), reason=reason, at=self.at, **more)
-        self.case = audit(self.number)
+        self.case = self.look()
         return pk
 
     def decide(self, pk: int, by: str, grant: bool = True, reason: str = "已核") -> Any:
         outcome = requests.decide(request_id=pk, grant=grant, reason=reason, by=self.world.actor(by), at=self.at)
-        self.case = audit(self.number)
+        self.case = self.look()
         return outcome
 
     def to(
