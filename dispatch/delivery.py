@@ -77,7 +77,7 @@ def deliver_pending(*, receive: Receive, limit: int = LIMIT) -> Delivery:
             if not batch:
                 break
             _deliver(batch, receive, done)
-            _keep(lease)
+            _keep(leased, lease)
     finally:
         Incident.objects.filter(pk__in=leased, deliver_lease=lease).update(deliver_lease="", deliver_until=None)
     return done
@@ -121,9 +121,9 @@ def _take(incident_ids: Sequence[int], lease: str) -> list[int]:
     return leased
 
 
-def _keep(lease: str) -> None:
+def _keep(leased: Sequence[int], lease: str) -> None:
     """The lease runs for its whole length again."""
-    Incident.objects.filter(deliver_lease=lease).update(deliver_until=_until())
+    Incident.objects.filter(pk__in=leased, deliver_lease=lease).update(deliver_until=_until())
 
 
 def _oldest(incident_ids: Sequence[int]) -> list[Delivered]:

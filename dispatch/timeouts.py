@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from dispatch.system_steps import perform
@@ -26,9 +27,8 @@ def resume_due(*, at: datetime, limit: int = LIMIT) -> int:
 
 def cancel_checks(*, at: datetime, limit: int = LIMIT) -> int:
     """Checks that were not answered by their due time and a grace are called off, the case is to be accepted again."""
-    found = _overdue("check", at - CHECK_GRACE).filter(incident__status=Status.CHECKING)
-    reason = _("核实超时未反馈")
-    return _each(found.values_list("incident__number", flat=True)[:limit], Action.CANCEL_CHECK, reason=reason)
+    found = Incident.objects.filter(_overdue("check", at - CHECK_GRACE), status=Status.CHECKING)
+    return _each(_numbers(found, limit), Action.CANCEL_CHECK, reason=_("核实超时未反馈"))
 
 
 def free_verifications(*, at: datetime, limit: int = LIMIT) -> int:
@@ -39,11 +39,10 @@ def free_verifications(*, at: datetime, limit: int = LIMIT) -> int:
     named_since = JournalEntry.objects.filter(
         incident=OuterRef("incident"), action__in=_ASSIGNING, at__gt=OuterRef("due_at")
     )
-    found = _overdue("verify", at).filter(
-        ~Exists(named_since), incident__status=Status.VERIFYING, incident__verifier__isnull=False
+    found = Incident.objects.filter(
+        _overdue("verify", at, ~Exists(named_since)), status=Status.VERIFYING, verifier__isnull=False
     )
-    reason = _("核查超时未完成，转核查队列")
-    return _each(found.values_list("incident__number", flat=True)[:limit], Action.REASSIGN_VERIFICATION, reason=reason)
+    return _each(_numbers(found, limit), Action.REASSIGN_VERIFICATION, reason=_("核查超时未完成，转核查队列"))
 
 
 def evaluate_due(*, at: datetime, limit: int = LIMIT) -> int:
@@ -63,8 +62,15 @@ def evaluate_due(*, at: datetime, limit: int = LIMIT) -> int:
     return _each(numbers[:limit], Action.EVALUATE, result="not_rated")
 
 
-def _overdue(kind: str, at: datetime):  # type: ignore[no-untyped-def]
-    return Clock.objects.filter(kind=kind, state=Clock.State.RUNNING, due_at__lte=at).order_by("due_at")
+def _overdue(kind: str, at: datetime, *more: Any) -> Exists:
+    """Whether a case has a running clock that was due by then. From the few cases of a status, not from all clocks."""
+    return Exists(
+        Clock.objects.filter(*more, incident=OuterRef("pk"), kind=kind, state=Clock.State.RUNNING, due_at__lte=at)
+    )
+
+
+def _numbers(cases: QuerySet[Incident], limit: int) -> list[str]:
+    return list(cases.order_by("pk").values_list("number", flat=True)[:limit])
 
 
 def _each(numbers: Iterable[str], action: Action, **payload: str) -> int:

@@ -132,8 +132,8 @@ def _alike(messages: Iterable[Message], failed: Mapping[int, str]) -> dict[tuple
     return found
 
 
-def resend(*, delivery_id: int, by: Actor, at: datetime | None = None) -> None:
-    """A delivery that failed waits to be sent again, from the first try on. Audited.
+def resend(*, delivery_id: int, by: Actor, reason: str = "", at: datetime | None = None) -> None:
+    """A delivery that failed waits to be sent again, from the first try on. Audited, with the reason.
 
     Raises NotFound, NotPermitted (operate_loop), Conflict (it has not failed).
     """
@@ -149,4 +149,5 @@ def resend(*, delivery_id: int, by: Actor, at: datetime | None = None) -> None:
         if not again.update(state=NoticeDelivery.State.PENDING, attempt_count=0, next_try_at=at):
             raise Conflict(_("这条通知没有失败"), code="not_failed")
         actor = get_user_model().objects.filter(pk=by.user_id).first()
-        audit.record(action="notice.resend", actor=actor, obj=delivery, detail={"error": delivery.last_error}, at=at)
+        detail = {"error": delivery.last_error, "reason": reason[:200]}
+        audit.record(action="notice.resend", actor=actor, obj=delivery, detail=detail, at=at)

@@ -176,11 +176,11 @@ def test_failed_one_is_sent_again_by_who_operates_the_loop(world, gateway):
     assert refused.value.missing == "operate_loop"
     with pytest.raises(NotFound):
         notify.resend(delivery_id=0, by=world.actor("duty_chief"))
-    notify.resend(delivery_id=delivery_id, by=world.actor("duty_chief"))
+    notify.resend(delivery_id=delivery_id, by=world.actor("duty_chief"), reason="换号重发")
     again = NoticeDelivery.objects.get()
     assert (again.state, again.attempt_count) == ("pending", 0)
     entry = AuditEntry.objects.get(action="notice.resend")
-    assert (entry.actor, entry.detail) == (world.people["duty_chief"], {"error": "号码空号"})
+    assert (entry.actor, entry.detail) == (world.people["duty_chief"], {"error": "号码空号", "reason": "换号重发"})
     with pytest.raises(Conflict):
         notify.resend(delivery_id=delivery_id, by=world.actor("duty_chief"))
     gateway.fails.clear()
