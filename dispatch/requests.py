@@ -16,14 +16,16 @@ from django.utils.translation import gettext as _
 
 from dispatch import steps
 from dispatch.actors import SYSTEM, Actor
-from dispatch.cases import Case, RequestState, with_all
+from dispatch.cases import Case, RequestState, case_from, with_all
 from dispatch.loop import Outcome, carry_out, last_move, read
 from dispatch.models import Request
 from dispatch.parties import chain_for, label, missing_for, standing
 from dispatch.payload import NOTE_LIMIT, REASON_LIMIT, uuids
+from dispatch.visibility import may_see
 from gridgov.common import clock, work_calendar
 from gridgov.common.business_time import Allowance, Unit, due_at
 from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
+from gridgov.common.prepared import Prepared
 from incidents.attachments import claim
 from incidents.models import Incident, JournalEntry
 from incidents.services import entry
@@ -186,10 +188,13 @@ def _write_request(
 # --- deciding -----------------------------------------------------------------------------------------------------
 
 
-def decide(*, request_id: int, grant: bool, reason: str = "", by: Actor, at: datetime | None = None) -> Outcome | None:
+def decide(
+    *, request_id: int, grant: bool, reason: str = "", by: Actor, at: datetime | None = None, number: str = ""
+) -> Outcome | None:
     """The request is granted, and its action carried out as of ``asked_at``; or refused, with a reason (then None).
 
-    Raises NotFound, Conflict (decided before, or no longer open), NotPermitted, FieldError.
+    ``number``: of the case that the request is taken to be about, if the caller says so. Raises NotFound, Conflict
+    (decided before, or no longer open), NotPermitted, FieldError.
     """
     now = clock.now()
     at = at or now
@@ -197,7 +202,7 @@ def decide(*, request_id: int, grant: bool, reason: str = "", by: Actor, at: dat
         raise FieldError("grant", _("请选择同意或不同意"))
     text = _reason("reason", reason, NOTE_LIMIT) if reason or not grant else ""
     for _attempt in range(ATTEMPTS):
-        case, request = _waiting(request_id, by)
+        case, request = _waiting(request_id, by, number)
         _may_decide(case, request, by)
         if grant:
             outcome = _grant(case, request, text, by, at, now)
@@ -208,11 +213,14 @@ def decide(*, request_id: int, grant: bool, reason: str = "", by: Actor, at: dat
     raise Conflict(_("案件正在变动，请再试一次"), code="busy")
 
 
-def _waiting(request_id: int, by: Actor) -> tuple[Case, RequestState]:
-    number = Request.objects.filter(pk=request_id).values_list("incident__number", flat=True).first()
-    if number is None:
+_BY_REQUEST = Prepared(lambda pk: with_all(Incident.objects.filter(requests__pk=pk)), pk=int)
+
+
+def _waiting(request_id: int, by: Actor, number: str) -> tuple[Case, RequestState]:
+    row = _BY_REQUEST.first(pk=request_id)
+    case = case_from(row) if row is not None else None
+    if case is None or not may_see(case, by) or number not in ("", case.incident.number):
         raise NotFound(_("没有这份申请"))
-    case = read(number, by)
     request = next(r for r in case.requests if r.id == request_id)
     if not request.is_pending:
         row = Request.objects.select_related("decided_by").get(pk=request_id)

@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Case as SqlCase
+from django.db.models import F, Q, TextField, Value, When
 from django.utils.translation import gettext as _
 
 from dispatch.actors import Actor
@@ -65,11 +67,9 @@ def apply(
     if effect is TicketEffect.SIGN_LEAD:
         _set(case.lead, ("open",), state="signed", signed_by_id=by.user_id, signed_at=at)
     elif effect is TicketEffect.RETURN_LEAD:
-        _set(case.lead, LIVE, state="returned", ended_at=at)
-        _end(live_joint, "recalled", at)
+        _end_with_joint(case.lead, LIVE, "returned", live_joint, "recalled", at)
     elif effect is TicketEffect.FINISH_LEAD:
-        _set(case.lead, ("signed",), state="done", ended_at=at, result=result)
-        _end(live_joint, "waived", at)
+        _end_with_joint(case.lead, ("signed",), "done", live_joint, "waived", at, result=result)
     elif effect in (TicketEffect.REVIVE_LEAD, TicketEffect.REWORK_LEAD):
         last = case.last_lead
         rounds = {"round": last.round + 1} if last and effect is TicketEffect.REWORK_LEAD else {}
@@ -84,6 +84,33 @@ def apply(
 def _set(ticket: TicketState | None, states: Sequence[str], **values: Any) -> None:
     if ticket is None or not Ticket.objects.filter(pk=ticket.id, state__in=states).update(**values):
         raise Moved
+
+
+def _end_with_joint(
+    lead: TicketState | None,
+    states: Sequence[str],
+    state: str,
+    joint_ids: Sequence[int],
+    joint_state: str,
+    at: datetime,
+    result: str = "",
+) -> None:
+    """The lead ticket ends in ``state`` and the joint ones in theirs, in one statement; Moved if any was another."""
+    if not joint_ids:
+        return _set(lead, states, state=state, ended_at=at, **({"result": result} if result else {}))
+    if lead is None:
+        raise Moved
+    is_lead = Q(pk=lead.id)
+    result = result or lead.result
+    found = Ticket.objects.filter((is_lead & Q(state__in=states)) | Q(pk__in=joint_ids, state__in=LIVE))
+    ended = found.update(
+        state=SqlCase(When(is_lead, then=Value(state)), default=Value(joint_state)),
+        result=SqlCase(When(is_lead, then=Value(result)), default=F("result"), output_field=TextField()),
+        ended_at=at,
+    )
+    if ended != 1 + len(joint_ids):
+        raise Moved
+    return None
 
 
 def _end(ids: Sequence[int], state: str, at: datetime) -> None:

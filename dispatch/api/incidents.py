@@ -15,7 +15,6 @@ from dispatch.selectors import ROW_FIELDS, case_view, with_lead
 from dispatch.visibility import cases_of
 from gridgov.common import clock
 from gridgov.common.api import PAGE_PARAMETERS, Keyset, answer, check, flag, only, paged, whole
-from gridgov.common.errors import NotFound
 from grids.capabilities import Capability
 from incidents.workflow import Stage, Status
 
@@ -183,14 +182,14 @@ class CaseDecision(APIView):
         responses={200: answers.DecidedAnswer, **answers.problems(400, 401, 403, 404, 409)},
     )
     def post(self, request: Request, number: str, pk: int) -> HttpResponse:
-        if not Asked.objects.filter(pk=pk, incident__number=number).exists():
-            raise NotFound(_("没有这份申请"))
-        return _decide(request, pk)
+        return _decide(request, pk, number)
 
 
-def _decide(request: Request, pk: int) -> HttpResponse:
+def _decide(request: Request, pk: int, number: str = "") -> HttpResponse:
     given = check(bodies.DecisionBody, request.data)
-    outcome = requests.decide(request_id=pk, grant=given["grant"], reason=given.get("reason", ""), by=request.actor)
+    outcome = requests.decide(
+        request_id=pk, number=number, grant=given["grant"], reason=given.get("reason", ""), by=request.actor
+    )
     state = Asked.State.GRANTED if given["grant"] else Asked.State.REFUSED
     return answer({"id": pk, "state": state.value, "outcome": shapes.outcome_of(outcome) if outcome else None})
 

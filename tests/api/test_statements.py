@@ -1,11 +1,12 @@
 """The budgets of the design: list 4, case 4, report 8, transition 8 statements, authentication included."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
 
-from gridgov.common import work_calendar
+from gridgov.common import clock, work_calendar
 from grids.spatial import areas
 from incidents.catalogue import catalogue
 from personnel.selectors import department_tree
@@ -112,6 +113,50 @@ def test_every_transition_takes_eight_statements(world: World) -> None:
                 f"/api/v1/incidents/{number}/transitions/", {"action": action, "version": version, **more}
             )
         assert answer.status_code == 200, (action, answer.content)
+
+
+def test_granting_a_request_takes_eight_statements(world: World) -> None:
+    number = world.carry("filed")
+    world.perform(number, "dispatch", "dispatcher", lead=world.lead(), joint=[world.lead("ZJ")])
+    handler = world.client("department_handler")
+    handler.post(f"/api/v1/incidents/{number}/transitions/", {"action": "sign"})
+    in_a_week = (clock.now() + timedelta(days=7)).isoformat()
+    for kind, decider, more in (
+        ("extend", "dispatcher", {}),
+        ("suspend", "duty_chief", {"until": in_a_week}),
+        ("return", "dispatcher", {}),
+    ):
+        with at_most(8):
+            asked = handler.post(f"/api/v1/incidents/{number}/requests/", {"kind": kind, "reason": "如附", **more})
+        assert asked.status_code == 201, asked.content
+        able = world.client(decider)
+        with at_most(8):
+            granted = able.post(
+                f"/api/v1/incidents/{number}/requests/{asked.json()['id']}/decision/", {"grant": True}
+            )
+        assert granted.status_code == 200, granted.content
+        if kind == "suspend":
+            world.perform(number, "resume", "department_handler")
+    tickets = world.client("acceptor").get(f"/api/v1/incidents/{number}/").json()["tickets"]
+    assert [ticket["state"] for ticket in tickets] == ["returned", "recalled"]
+
+
+def test_feeding_back_past_a_joint_ticket_takes_eight_statements(world: World) -> None:
+    number = world.carry("filed")
+    world.perform(number, "dispatch", "dispatcher", lead=world.lead(), joint=[world.lead("ZJ"), world.lead("SW")])
+    world.perform(number, "sign", "department_handler")
+    body = {
+        "action": "feed_back", "note": "已清理", "waive": "无需协办",
+        "attachments": [str(make_photo(world.people["department_handler"]))],
+    }  # fmt: skip
+    handler = world.client("department_handler")
+    with at_most(8):
+        answer = handler.post(f"/api/v1/incidents/{number}/transitions/", body)
+    assert answer.status_code == 200, answer.content
+    tickets = world.client("acceptor").get(f"/api/v1/incidents/{number}/").json()["tickets"]
+    assert [ticket["state"] for ticket in tickets] == ["done", "waived", "waived"]
+    assert tickets[0]["result"].startswith("已清理")
+    assert tickets[1]["result"] == ""
 
 
 def test_inbox_and_waiting_requests_take_four_statements(world: World) -> None:
