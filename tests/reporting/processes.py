@@ -1,0 +1,35 @@
+"""What the tests of reporting run in a process of their own, on the database of the test."""
+
+import threading
+from typing import Any
+
+from tests import processes  # first: it makes Django ready
+
+# isort: split
+from django.db import transaction
+
+from gridgov.common import clock
+from grids.models import Area
+from personnel import assessment_services
+from reporting import services
+
+
+def killed_assessor(database: str, year: int, month: int, root: str, whole_batches: int, reached: Any) -> None:
+    """Assesses until so many batches are stored and the next is written but not committed, and stays there."""
+    processes.use(database)
+    store = assessment_services.store
+    done = 0
+
+    def stop(**given: Any) -> None:
+        nonlocal done
+        if done < whole_batches:
+            store(**given)
+            done += 1
+            return
+        with transaction.atomic():
+            store(**given)
+            reached.set()
+            threading.Event().wait(600)
+
+    assessment_services.store = stop
+    services.assess_month(year, month, Area.objects.get(code=root, parent=None), at=clock.now())
