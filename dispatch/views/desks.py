@@ -21,7 +21,7 @@ from grids.models import LEVEL_NAMES
 from grids.spatial import areas
 from incidents.catalogue import catalogue
 from incidents.models import Incident
-from incidents.workflow import ENDED, RequestKind, Status
+from incidents.workflow import ENDED, OPEN, RequestKind, Status
 
 PAGE = 50
 FIELDS = (
@@ -72,8 +72,10 @@ def _cases(request: HttpRequest, desk: Desk) -> HttpResponse:
     scoped = _in_scope(desk, request.actor, wide=asked.get("scope") == "below")
     chosen = asked.get("status", "")
     statuses = [s for s in (*desk.statuses, *desk.watched) if s == chosen] or list(desk.statuses)
-    cases, filters = _filtered(scoped.filter(status__in=statuses), request, now)
-    counts = scoped.filter(status__in=list(desk.statuses)).aggregate(
+    # open cases have partial indexes of their own, which serve who says that he wants no other
+    is_open = {"ended_at__isnull": True} if set(statuses) <= OPEN else {}
+    cases, filters = _filtered(scoped.filter(status__in=statuses, **is_open), request, now)
+    counts = scoped.filter(status__in=list(desk.statuses), ended_at__isnull=True).aggregate(
         all=Count("pk"),
         over=Count("pk", filter=Q(due_at__lt=now)),
         soon=Count("pk", filter=Q(due_at__gte=now, due_at__lt=now + SOON)),
@@ -220,7 +222,9 @@ def _grouped(rows: list[Row], now: datetime) -> list[tuple[str, list[Row]]]:
     groups: dict[str, list[Row]] = {}
     today = clock.local_date(now)
     for row in rows:
-        if row.due_at is None:
+        if row.status in ENDED:
+            name = _("已结束")
+        elif row.due_at is None:
             name = _("暂停与不计时")
         elif row.due_at < now:
             name = _("已超")

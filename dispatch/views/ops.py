@@ -91,7 +91,9 @@ def release_entry(request: HttpRequest, entry_id: int) -> HttpResponse:
 def resend(request: HttpRequest, delivery_id: int) -> HttpResponse:
     """The notice that failed waits to be sent again."""
     actor = _operator(request)
-    return _try(request, _("已安排重新发送。"), lambda why: notify.resend(delivery_id=delivery_id, by=actor, reason=why))
+    return _try(
+        request, _("已安排重新发送。"), lambda why: notify.resend(delivery_id=delivery_id, by=actor, reason=why)
+    )
 
 
 def _try(request: HttpRequest, done: str, service: Callable[[str], Any]) -> HttpResponse:
