@@ -92,7 +92,11 @@ class Incident(models.Model):
         Reporter, verbose_name=_("上报人"), null=True, blank=True, on_delete=models.PROTECT, related_name="incidents"
     )
     reported_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
         verbose_name=_("登记人"),
     )
 
@@ -111,16 +115,29 @@ class Incident(models.Model):
     )
 
     checker = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
         verbose_name=_("核实人"),
     )
     verifier = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
         verbose_name=_("核查人"),
     )
     on_site_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
-        verbose_name=_("自行处置人"), db_index=False,
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("自行处置人"),
+        db_index=False,
     )
     parent = models.ForeignKey(
         "self", verbose_name=_("主案件"), null=True, blank=True, on_delete=models.PROTECT, related_name="merged"
@@ -184,13 +201,20 @@ class Incident(models.Model):
             # a position is whole and on the globe
             models.CheckConstraint(
                 condition=Q(lon__isnull=True, lat__isnull=True)
-                | Q(lon__gte=-180, lon__lte=180, lat__gte=-90, lat__lte=90),
+                # said again: a comparison with NULL is not false, and a check refuses only what is false
+                | Q(
+                    lon__isnull=False,
+                    lat__isnull=False,
+                    lon__gte=-180,
+                    lon__lte=180,
+                    lat__gte=-90,
+                    lat__lte=90,
+                ),
                 name="incident_position_whole",
             ),
             # a case past filing has the condition it was filed under (imported and on-site cases aside)
             models.CheckConstraint(
-                condition=~Q(status__in=["filed", "dispatched", "handling", "suspended"])
-                | Q(standard__isnull=False),
+                condition=~Q(status__in=["filed", "dispatched", "handling", "suspended"]) | Q(standard__isnull=False),
                 name="incident_filed_has_standard",
             ),
             # a case that waits for its checker names him
