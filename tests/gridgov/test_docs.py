@@ -36,3 +36,14 @@ def test_links_of_the_page_lead_somewhere(page):
 def test_commands_of_the_page_exist(page):
     named = set(re.findall(r"manage\.py ([a-z][a-z_]+)", _text(page)))
     assert named - set(get_commands()) == set()
+
+
+def test_every_page_and_decision_is_in_the_index():
+    index = _text(ROOT / "docs/README.md")
+    pages = [path for path in PAGES if path.is_relative_to(ROOT / "docs") and path != ROOT / "docs/README.md"]
+    assert [path.name for path in pages if f"]({path.relative_to(ROOT / 'docs')})" not in index] == []
+
+
+def test_decisions_are_numbered_without_gaps():
+    numbers = [int(path.name[:4]) for path in sorted((ROOT / "docs/adr").glob("*.md"))]
+    assert numbers == list(range(1, len(numbers) + 1))
