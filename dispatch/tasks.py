@@ -14,13 +14,15 @@ from django.db import IntegrityError
 from dispatch import delivery, escalation, notify, placing, receivers, requests, timeouts
 from gridgov.common import clock, heartbeat
 from grids.spatial import areas
-from incidents import journal
+from incidents import attachments, journal
 
 logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 5.0
 #: Cases that were reported under the old areas while they changed are found by looking on for this long.
 PLACE_AGAIN_FOR = timedelta(seconds=60)
+#: A form that was left open is not filled in after a week.
+UPLOADS_KEPT_FOR = timedelta(days=7)
 
 poker = delivery.Poker(lambda: deliver_pending.delay())
 
@@ -100,6 +102,12 @@ def make_checkpoint() -> None:
             pass
     except IntegrityError:
         logger.info("another process makes this checkpoint")
+
+
+@shared_task(name="dispatch.discard_uploads")
+def discard_uploads() -> int:
+    """Uploads that no case took within a week are gone."""
+    return _while_any(lambda: attachments.discard_unlinked(before=clock.now() - UPLOADS_KEPT_FOR))
 
 
 _placed_until: tuple[int, object] = (-1, None)

@@ -7,6 +7,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from dispatch.api.health import healthz
 from gridgov.common.problems import no_such_path
 
+handler500 = "gridgov.common.problems.broken"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),

@@ -98,6 +98,17 @@ def claim(ids: Collection[uuid.UUID], *, incident_id: int, entry_seq: int, user_
 # --- looking ----------------------------------------------------------------------------------------------------
 
 
+def discard_unlinked(*, before: datetime, limit: int = 500) -> int:
+    """Files uploaded before that instant which no case ever took are gone, rows and contents; how many."""
+    gone = 0
+    for row in Attachment.objects.filter(incident__isnull=True, uploaded_at__lt=before).order_by("uploaded_at")[:limit]:
+        # the row first, guarded: a case may take the file at this moment
+        if Attachment.objects.filter(pk=row.pk, incident__isnull=True).delete()[0]:
+            row.file.delete(save=False)
+            gone += 1
+    return gone
+
+
 def _head(file: Any) -> bytes:
     file.seek(0)
     head = file.read(64)

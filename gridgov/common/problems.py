@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.defaults import server_error
 from rest_framework import exceptions, status
 
 from gridgov.common.errors import DomainError, FieldError, FieldErrors, NotPermitted
@@ -30,6 +31,7 @@ _TITLES = {
     413: gettext_lazy("内容过大"),
     415: gettext_lazy("不支持的内容类型"),
     429: gettext_lazy("请求过于频繁"),
+    500: gettext_lazy("系统出错"),
 }
 
 
@@ -118,3 +120,10 @@ def no_such_path(request: HttpRequest) -> HttpResponse:
     """The answer to an address under the API that is none."""
     hint = "" if request.path.endswith("/") else _("，地址须以“/”结尾")
     return problem(404, _("没有这个地址") + hint, code="not_found")
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """The answer to a fault of ours: a problem under ``/api/``, the page of the site elsewhere (``handler500``)."""
+    if request.path.startswith("/api/"):
+        return problem(500, _("系统出错，没有写入任何内容；请稍后再试"), code="server_error")
+    return server_error(request)

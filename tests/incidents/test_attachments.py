@@ -197,3 +197,16 @@ def test_pdf_and_film_are_served_as_downloads(world: World, content: bytes, kind
     assert ".html" not in served["Content-Disposition"]
     assert served["X-Content-Type-Options"] == "nosniff"
     assert b"".join(served.streaming_content) == content
+
+
+def test_discard_unlinked_leaves_what_a_case_has_and_what_is_new(world: World) -> None:
+    user = world.people["acceptor"]
+    old, linked, new = (Attachment.objects.get(pk=make_photo(user)) for _ in range(3))
+    number = world.report(attachments=(linked.pk,))
+    week_ago = old.uploaded_at.replace(year=2020)
+    Attachment.objects.filter(pk__in=[old.pk, linked.pk]).update(uploaded_at=week_ago)
+    path = old.file.path
+    assert attachments.discard_unlinked(before=new.uploaded_at) == 1
+    assert not os.path.exists(path)
+    assert set(Attachment.objects.values_list("pk", flat=True)) == {linked.pk, new.pk}
+    assert world.case(number).attachments.get().pk == linked.pk
