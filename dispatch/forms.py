@@ -3,7 +3,7 @@
 They read what was typed and give it back unchanged when something is wrong; what is right is judged by the loop.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -57,49 +57,52 @@ class FilesField(forms.FileField):
 class KeepsFiles(forms.Form):
     """A form whose uploaded files are stored at once, so that a mistake elsewhere does not lose them.
 
-    What is stored and not yet in a case is named in the hidden field ``kept``, and shown.
+    What is stored and not yet in a case is named in the hidden field ``kept``, and shown to who uploaded it.
     """
 
     kept = forms.CharField(required=False, widget=forms.HiddenInput, max_length=40 * ATTACHMENT_LIMIT)
 
-    def store_files(self, name: str, *, user_id: int | None) -> list[UUID]:
+    def __init__(self, *args: Any, uploader_id: int | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.uploader_id = uploader_id
+
+    def store_files(self, name: str) -> list[UUID]:
         """The ids of the stored files, those kept from the last try first. Raises FieldError(``name``)."""
-        ids = self._kept_ids(user_id)
+        ids = [row["id"] for row in self.kept_files]
         now = clock.now()
         try:
             for file in self.cleaned_data.get(name) or []:
-                ids.append(attachments.store(file=file, name=file.name, user_id=user_id, at=now).pk)
+                ids.append(attachments.store(file=file, name=file.name, user_id=self.uploader_id, at=now).pk)
         except FieldError as error:
             raise FieldError(name, f"{file.name}：{error.message}", code=error.code) from None
         finally:
-            self.keep(ids)
+            self.data = self.data.copy()
+            self.data["kept"] = " ".join(str(pk) for pk in ids)
         return ids
 
-    def keep(self, ids: Iterable[UUID]) -> None:
-        """The form, shown again, has these files."""
-        self.data = self.data.copy()
-        self.data[self.add_prefix("kept")] = " ".join(str(pk) for pk in ids)
+    def rescue_files(self, name: str) -> None:
+        """The files of a form that is wrong elsewhere are stored, to be there when it is sent again."""
+        if not name:
+            return
+        try:
+            self.store_files(name)
+        except FieldError as error:
+            self.add_error(name, str(error.message))
 
-    def _kept_ids(self, user_id: int | None) -> list[UUID]:
+    @property
+    def kept_files(self) -> list[dict[str, Any]]:
+        """The files that the form still has: this person's, and in no case yet."""
         ids = []
-        for word in self.cleaned_data.get("kept", "").split()[:ATTACHMENT_LIMIT]:
+        for word in (str(self.data.get("kept", "")) if self.is_bound else "").split()[:ATTACHMENT_LIMIT]:
             try:
                 ids.append(UUID(word))
             except ValueError:
                 continue
-        known = Attachment.objects.filter(pk__in=ids, incident__isnull=True, uploaded_by=user_id)
-        found = set(known.values_list("pk", flat=True)) if ids else set()
-        return [pk for pk in ids if pk in found]
-
-    @property
-    def kept_files(self) -> list[dict[str, Any]]:
-        """The files that the form still has, for showing."""
-        ids = (
-            [w for w in str(self.data.get(self.add_prefix("kept"), "")).split() if len(w) == 36]
-            if self.is_bound
-            else []
-        )
-        return list(Attachment.objects.filter(pk__in=ids, incident__isnull=True).values("id", "name")) if ids else []
+        if not ids:
+            return []
+        mine = Attachment.objects.filter(pk__in=ids, incident__isnull=True, uploaded_by=self.uploader_id)
+        found = {row["id"]: row for row in mine.values("id", "name")}
+        return [found[pk] for pk in dict.fromkeys(ids) if pk in found]
 
     def add_domain_error(self, error: FieldError | FieldErrors) -> None:
         """What a service refused, beside the field it named; above the form where it has no such field."""
@@ -124,6 +127,7 @@ class ActionForm(KeepsFiles):
         self, offer: OpenAction, case: Case, *args: Any, routing: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> None:
         """``routing``: what is proposed as lead and joint handlers, preselected."""
+        kwargs.setdefault("uploader_id", None)
         super().__init__(*args, auto_id=f"{offer.action}-%s", use_required_attribute=False, **kwargs)
         self.offer, self.case, self.routing = offer, case, routing or {}
         self.fields["version"].initial = case.incident.version

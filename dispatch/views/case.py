@@ -164,8 +164,9 @@ def act(request: HttpRequest, number: str, action: str) -> HttpResponse:
     offer = next((o for o in open_actions(case, actor) if o.action == action and not o.request), None)
     if offer is None:
         return _not_open(request, case, action)
-    form = ActionForm(offer, case, request.POST, request.FILES)
+    form = ActionForm(offer, case, request.POST, request.FILES, uploader_id=actor.user_id)
     if not form.is_valid():
+        form.rescue_files(form.file_field)
         return _shown(request, number, bound=form, status=400)
 
     def carry_out(payload: dict[str, Any]) -> None:
@@ -183,8 +184,9 @@ def ask(request: HttpRequest, number: str, kind: str) -> HttpResponse:
     offer = next((o for o in open_actions(case, actor) if o.action == kind and o.request), None)
     if offer is None:
         return _not_open(request, case, kind)
-    form = ActionForm(offer, case, request.POST, request.FILES)
+    form = ActionForm(offer, case, request.POST, request.FILES, uploader_id=actor.user_id)
     if not form.is_valid():
+        form.rescue_files(form.file_field)
         return _shown(request, number, bound=form, status=400)
 
     def carry_out(payload: dict[str, Any]) -> None:
@@ -198,7 +200,7 @@ def _try(request: HttpRequest, case: Case, form: ActionForm, carry_out: Any, *, 
     try:
         payload = form.payload()
         if form.file_field:
-            files = form.store_files(form.file_field, user_id=request.actor.user_id)
+            files = form.store_files(form.file_field)
             if files:
                 payload["attachments"] = files
         carry_out(payload)
@@ -209,8 +211,6 @@ def _try(request: HttpRequest, case: Case, form: ActionForm, carry_out: Any, *, 
         return _clashed(request, number, form, conflict)
     except NotPermitted as refusal:
         return _shown(request, number, bound=form, problem=str(refusal.message), status=403)
-    except NotFound:
-        raise
     messages.success(request, done)
     return _onward(request, number)
 
@@ -248,7 +248,7 @@ def _clashed(request: HttpRequest, number: str, form: ActionForm, conflict: Conf
     if same is not None:
         data = form.data.copy()
         data["version"] = str(case.incident.version)
-        bound = ActionForm(same, case, data)
+        bound = ActionForm(same, case, data, uploader_id=form.uploader_id)
         bound.is_valid()
         bound.errors.clear()
     clash = clash_of(conflict, case, form.typed, is_still_open=same is not None)

@@ -103,18 +103,21 @@ def scan(request: HttpRequest, qr_token: str) -> HttpResponse:
         raise NotFound(_("没有这个二维码。请核对地址，或拨打 12345。"))
     sources = {"qr": Incident.Source.QR.label}
     if request.method != "POST":
-        form = ReportForm(sources=sources, public=True, initial={"source": "qr", "key": uuid.uuid4().hex})
+        form = ReportForm(
+            sources=sources, public=True, uploader_id=None, initial={"source": "qr", "key": uuid.uuid4().hex}
+        )
         return _scan_page(request, component, form)
-    form = ReportForm(request.POST, request.FILES, sources=sources, public=True)
+    form = ReportForm(request.POST, request.FILES, sources=sources, public=True, uploader_id=None)
     if too_often(request, "scan"):
         form.is_valid()
         form.errors.clear()
         form.add_error(None, _("上报太频繁了，请十分钟后再试。填写的内容还在。"))
         return _scan_page(request, component, form, status=429)
     if not form.is_valid():
+        form.rescue_files("attachments")
         return _scan_page(request, component, form, status=400)
     try:
-        files = form.store_files("attachments", user_id=None)
+        files = form.store_files("attachments")
         received = loop.report(body=body(form, files, component=qr_token, source="qr"), by=PUBLIC)
     except (FieldError, FieldErrors) as error:
         form.add_domain_error(error)

@@ -30,12 +30,13 @@ def report(request: HttpRequest) -> HttpResponse:
     if not sources:
         raise NotPermitted(_("你的岗位不能上报案件。"), missing=Capability.REPORT_INCIDENT)
     if request.method != "POST":
-        return _form(request, ReportForm(sources=sources, initial={"key": uuid.uuid4().hex}))
-    form = ReportForm(request.POST, request.FILES, sources=sources)
+        return _form(request, ReportForm(sources=sources, uploader_id=actor.user_id, initial={"key": uuid.uuid4().hex}))
+    form = ReportForm(request.POST, request.FILES, sources=sources, uploader_id=actor.user_id)
     if not form.is_valid():
+        form.rescue_files("attachments")
         return _form(request, form, status=400)
     try:
-        files = form.store_files("attachments", user_id=actor.user_id)
+        files = form.store_files("attachments")
         received = loop.report(body=body(form, files), by=actor, idempotency_key=form.cleaned_data.get("key", ""))
     except (FieldError, FieldErrors) as error:
         form.add_domain_error(error)

@@ -7,10 +7,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from dispatch import loop, requests
-from dispatch.models import Request, Ticket
+from dispatch.models import Request, RoutingProposal, Ticket
 from dispatch.offers import open_actions
 from gridgov.common import clock
-from incidents.models import Attachment, Clock, JournalEntry
+from incidents.models import Attachment, Clock, DuplicateCandidate, JournalEntry
 from tests.worlds import sample_image
 
 pytestmark = pytest.mark.django_db
@@ -126,24 +126,36 @@ def test_photo_of_a_refused_form_is_kept_and_used_the_next_time(world, sign_in):
     number = world.carry("handling")
     client = sign_in("department_handler")
     version = world.case(number).version
-    refused = act(client, number, "feed_back", version, note="", attachments=[photo()])
-    assert refused.status_code == 400  # no words: the form itself is wrong, nothing is stored yet
-    assert Attachment.objects.filter(incident=None).count() == 0
-    standard_photos = world.case(number)
-    assert standard_photos.status == "handling"
-    broken = act(
-        client, number, "feed_back", version, note="已清理",
-        attachments=[photo(), SimpleUploadedFile("x.jpg", b"\xff\xd8\xffbroken", "image/jpeg")],
-    )  # fmt: skip
-    assert broken.status_code == 400
-    assert "x.jpg：" in broken.text
-    kept = re.search(r'id="feed_back-kept"[^>]*|name="kept" value="([0-9a-f -]+)"[^>]*id="feed_back-kept"', broken.text)
+    refused = act(client, number, "feed_back", version, note="", attachments=[photo("一.jpg")])
+    assert refused.status_code == 400
     stored = Attachment.objects.get(incident=None)
-    assert str(stored.pk) in broken.text
-    assert kept is not None
+    assert f'name="kept" value="{stored.pk}"' in refused.text
+    assert "已上传，无需重选" in refused.text
     done = act(client, number, "feed_back", version, note="已清理", kept=str(stored.pk))
     assert done.status_code == 302
     assert Attachment.objects.get(pk=stored.pk).incident.number == number
+
+
+def test_broken_photo_is_said_by_name_and_the_good_one_is_kept(world, sign_in):
+    number = world.carry("handling")
+    client = sign_in("department_handler")
+    broken = SimpleUploadedFile("x.jpg", b"\xff\xd8\xffbroken", "image/jpeg")
+    version = world.case(number).version
+    response = act(client, number, "feed_back", version, note="已清理", attachments=[photo(), broken])
+    assert response.status_code == 400
+    assert "x.jpg：" in response.text
+    assert f'name="kept" value="{Attachment.objects.get(incident=None).pk}"' in response.text
+    assert world.case(number).status == "handling"
+
+
+def test_names_of_kept_files_are_shown_to_their_uploader_alone(world, sign_in):
+    number = world.carry("handling")
+    foreign = world.photo("acceptor")
+    Attachment.objects.filter(pk=foreign).update(name="别人的.jpg")
+    client = sign_in("department_handler")
+    response = act(client, number, "feed_back", world.case(number).version, note="", kept=str(foreign))
+    assert response.status_code == 400
+    assert "别人的.jpg" not in response.text
 
 
 def test_photo_of_somebody_else_cannot_be_claimed_by_its_id(world, sign_in):
@@ -280,6 +292,32 @@ def test_case_page_takes_the_same_statements_whatever_the_journal_is(world, sign
     requests.ask(number=number, kind="extend", by=world.actor("department_handler"), reason="材料未到")
     assert statements(client, f"/cases/{number}/") == short
     assert short <= 6
+
+
+def test_alike_cases_are_shown_to_those_who_may_see_them(world, sign_in):
+    number, alike = world.report(), world.report()
+    hidden = world.report(by="acceptor_b", grid="620902001001001")
+    for other in (alike, hidden):
+        DuplicateCandidate.objects.create(
+            incident=world.case(number), other=world.case(other), score=0.81, distance_m=32, gap_minutes=5,
+            found_at=clock.now(),
+        )  # fmt: skip
+    page = sign_in("acceptor").get(f"/cases/{number}/").text
+    assert f'href="/cases/{alike}/"' in page
+    assert "相似 81%" in page
+    assert hidden not in page
+
+
+def test_proposed_handler_is_chosen_beforehand_with_the_reason(world, sign_in):
+    number = world.carry("filed")
+    department = world.departments["CG-SZ"]
+    RoutingProposal.objects.update_or_create(
+        incident=world.case(number),
+        defaults={"lead": department, "reason": "规则7（暴露垃圾，甲区）", "entry_seq": 3, "made_at": clock.now()},
+    )
+    page = sign_in("dispatcher").get(f"/cases/{number}/").text
+    assert "规则7（暴露垃圾，甲区）" in page
+    assert re.search(rf'<option value="d{department.pk}" selected>', page)
 
 
 def test_text_is_never_markup(world, sign_in):
