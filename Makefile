@@ -8,12 +8,13 @@ PY := .venv/bin/python
 setup:
 	@sh scripts/setup.sh
 
+# `make demo STILL=1`: the same city with nobody in it but you.
 demo: demo-data
-	@exec $(PY) manage.py serve --host $(HOST) --port $(PORT)
+	@exec $(PY) manage.py serve --host $(HOST) --port $(PORT) $(if $(STILL),--still,--simulate)
 
 demo-data: setup
 	@$(PY) manage.py migrate --verbosity 0
-	@$(PY) manage.py seed_reference
+	@$(PY) manage.py seed_demo
 
 test: setup
 	@$(PY) -m scripts.run_tests sqlite

@@ -4,14 +4,34 @@ Everything else takes an instant as an argument or calls :func:`now` once per se
 action has one time and tests can move it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date, datetime
 
 from django.utils import timezone
 
+_played: ContextVar[datetime | None] = ContextVar("played", default=None)
+
 
 def now() -> datetime:
-    """The current instant, aware, in UTC."""
-    return timezone.now()
+    """The current instant, aware, in UTC; within :func:`played` the instant that is played."""
+    return _played.get() or timezone.now()
+
+
+@contextmanager
+def played(instant: datetime) -> Iterator[None]:
+    """Within the block it is ``instant`` for this thread, and for no other. ValueError for the future.
+
+    For ``gridgov.simulation`` alone, which plays the past of a database that is marked as a demo.
+    """
+    if instant > timezone.now():
+        raise ValueError("the future is never played")
+    token = _played.set(instant)
+    try:
+        yield
+    finally:
+        _played.reset(token)
 
 
 def local(instant: datetime) -> datetime:

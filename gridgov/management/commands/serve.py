@@ -14,8 +14,11 @@ from django.utils.translation import gettext as _
 
 from gridgov.asgi import Application, Part
 from gridgov.celery import app
-from gridgov.common import wake
+from gridgov.common import clock, wake
+from gridgov.common.errors import DomainError
 from gridgov.embedded import BeatThread, WorkerThread
+from gridgov.simulation import demo, runs
+from gridgov.simulation.live import Residents
 from gridgov.sqlite.watcher import Watcher
 
 # Seconds that open requests and streams are given at the end.
@@ -29,10 +32,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="监听地址，默认 127.0.0.1")
         parser.add_argument("--port", type=int, default=8000, help="端口，默认 8000")
+        played = parser.add_mutually_exclusive_group()
+        played.add_argument("--simulate", action="store_true", help="演示库：城市里的人同时在上报和办理")
+        played.add_argument("--still", action="store_true", help="不模拟（默认）")
 
-    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+    def handle(self, *args: Any, host: str, port: int, simulate: bool, **options: Any) -> None:
         """Serves until SIGINT or SIGTERM, then stops every part and exits with 0.
 
+        With ``--simulate``, in a demo database only, what happened while the server was off is played first.
         On PostgreSQL this is refused: there web, worker and beat are processes of their own.
         """
         if not settings.EMBEDDED:
@@ -40,9 +47,12 @@ class Command(BaseCommand):
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             raise CommandError(_("数据库尚未迁移，请先运行 manage.py migrate。"))
+        parts: list[Part] = [WorkerThread(app), BeatThread(app), Watcher(wake.changed)]
+        if simulate:
+            self._make_up()
+            parts.append(Residents())
         connection.close()
 
-        parts: list[Part] = [WorkerThread(app), BeatThread(app), Watcher(wake.changed)]
         server = _Server(
             uvicorn.Config(
                 Application(parts=parts),
@@ -66,6 +76,18 @@ class Command(BaseCommand):
         finally:
             if not server.started:
                 self.stderr.write(_("无法在 %(host)s:%(port)s 启动，端口可能已被占用。") % {"host": host, "port": port})
+
+    def _make_up(self) -> None:
+        """The played people have done what they would have while the server was off."""
+        try:
+            last = demo.last_moment()
+            if last is not None and clock.now() - last > runs.SHORT_PAUSE:
+                self.stdout.write(_("补演停机期间（自 %(at)s 起）…") % {"at": f"{clock.local(last):%Y-%m-%d %H:%M}"})
+            runs.make_up(now=clock.now())
+        except DomainError as error:
+            raise CommandError(str(error.message)) from error
+        except KeyboardInterrupt:
+            raise CommandError(_("已中断"), returncode=130) from None
 
 
 class _Server(uvicorn.Server):
