@@ -127,9 +127,9 @@ def _place(asked: Asked, found: Step) -> None:
     crs = given.get("crs", "wgs84")
     if crs not in CRS:
         raise FieldError("crs", _("没有这个坐标系：%(crs)s") % {"crs": str(crs)[:20]})
-    raw: tuple[Any, Any] = (float(given["lon"]), float(given["lat"]))
-    if not (-180 <= raw[0] <= 180 and -90 <= raw[1] <= 90):
+    if not (-180 <= given["lon"] <= 180 and -90 <= given["lat"] <= 90):
         raise FieldError("lon", _("经纬度超出范围，可能写反了"))
+    raw: tuple[Any, Any] = (float(given["lon"]), float(given["lat"]))
     lon, lat = to_wgs84(*raw, crs)
     index = areas.index()
     placement = index.locate(lon, lat)

@@ -27,6 +27,7 @@ from dispatch.visibility import may_see
 from gridgov.common import clock
 from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
 from gridgov.common.prepared import Prepared
+from gridgov.common.text import is_storable
 from grids.capabilities import Capability
 from incidents.attachments import claim
 from incidents.catalogue import catalogue
@@ -61,7 +62,8 @@ _BY_NUMBER = Prepared(lambda number: with_all(Incident.objects.filter(number=num
 
 def read(number: str, by: Actor) -> Case:
     """The case with all that an action is judged by, in one statement. NotFound if ``by`` may not see it."""
-    row = _BY_NUMBER.first(number=number)
+    known = isinstance(number, str) and is_storable(number)
+    row = _BY_NUMBER.first(number=number) if known else None
     case = case_from(row) if row is not None else None
     if case is None or not may_see(case, by):
         raise NotFound(_("没有这个案件"))

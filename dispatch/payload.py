@@ -9,6 +9,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from gridgov.common.errors import FieldError, FieldErrors
+from gridgov.common.text import is_storable
 from incidents.workflow import FIELD_LABELS, Transition
 from personnel.models import Worker
 from personnel.selectors import department_tree
@@ -52,6 +53,9 @@ def checked(line: Transition, payload: Mapping[str, Any]) -> dict[str, Any]:
         for name in line.requires
         if name not in given
     ]
+    for name, value in given.items():
+        if isinstance(value, str) and not is_storable(value):
+            errors.append(FieldError(name, _("文字中有不可用的字符")))
     for name, limit in _TEXTS.items():
         value = given.get(name)
         if value is None:
@@ -62,8 +66,6 @@ def checked(line: Transition, payload: Mapping[str, Any]) -> dict[str, Any]:
             errors.append(FieldError(name, _("请填写%(label)s") % {"label": FIELD_LABELS[name]}, code="required"))
         elif len(value) > limit:
             errors.append(FieldError(name, _("最长%(limit)s字") % {"limit": limit}))
-        elif "\x00" in value:
-            errors.append(FieldError(name, _("文字中有不可用的字符")))
     if errors:
         raise errors[0] if len(errors) == 1 else FieldErrors(errors)
     return given
@@ -86,7 +88,7 @@ def integer(name: str, value: Any) -> int:
     """A whole number that an id may be."""
     try:
         number = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise FieldError(name, _("须是整数")) from None
     if isinstance(value, bool) or not 0 <= number <= 2**62:
         raise FieldError(name, _("须是整数"))
@@ -128,4 +130,3 @@ def handlers(name: str, value: Any, *, root_id: int, lead: Handler) -> tuple[Han
     if lead in found:
         raise FieldError(name, _("主办不能同时是协办"))
     return found
-

@@ -26,6 +26,7 @@ from gridgov.common import clock, work_calendar
 from gridgov.common.business_time import Allowance, Unit, due_at
 from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
 from gridgov.common.prepared import Prepared
+from gridgov.common.text import is_storable
 from incidents.attachments import claim
 from incidents.models import Incident, JournalEntry
 from incidents.services import entry
@@ -77,7 +78,7 @@ def _reason(name: str, text: Any, limit: int = REASON_LIMIT) -> str:
         raise FieldError(name, _("请填写理由"), code="required")
     if len(text) > limit:
         raise FieldError(name, _("最长%(limit)s字") % {"limit": limit})
-    if "\x00" in text:
+    if not is_storable(text):
         raise FieldError(name, _("文字中有不可用的字符"))
     return text.strip()
 

@@ -294,7 +294,7 @@ def _force_close(asked: Asked) -> Step:
 
 def _evaluate(asked: Asked) -> Step:
     result = asked.given["result"]
-    if result not in RESULTS or (result == "not_rated" and not asked.by.is_system):
+    if not isinstance(result, str) or result not in RESULTS or (result == "not_rated" and not asked.by.is_system):
         raise FieldError("result", _("请选择评价结果"), choices=[r for r in RESULTS if r != "not_rated"])
     if asked.by.is_system:
         if result != "not_rated":

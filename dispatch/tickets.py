@@ -18,6 +18,7 @@ from dispatch.payload import NOTE_LIMIT, REASON_LIMIT, Handler
 from dispatch.visibility import cases_of
 from gridgov.common import clock
 from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
+from gridgov.common.text import is_storable
 from incidents.attachments import claim
 from incidents.services import entry
 from incidents.workflow import TicketEffect
@@ -147,6 +148,8 @@ def _text(name: str, value: str, limit: int) -> str:
         raise FieldError(name, _("请填写"), code="required")
     if len(value) > limit:
         raise FieldError(name, _("最长%(limit)s字") % {"limit": limit})
+    if not is_storable(value):
+        raise FieldError(name, _("文字中有不可用的字符"))
     return value.strip()
 
 
@@ -192,4 +195,3 @@ def _joint(
                 claim(attachments, incident_id=row.pk, entry_seq=written.seq, user_id=by.user_id)
             return
     raise Conflict(_("案件正在变动，请再试一次"), code="busy")
-

@@ -15,8 +15,9 @@ class DomainError(Exception):
     code = "invalid"
 
     def __init__(self, message: str, *, code: str | None = None, **extra: Any) -> None:
-        super().__init__(str(message))
-        self.message = message
+        # what was sent may be quoted in it, half a surrogate pair included: the sentence itself can always be sent
+        self.message = str(message).encode("utf-8", "replace").decode()
+        super().__init__(self.message)
         self.code = code or self.code
         self.extra = extra
 

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from gridgov.common import clock
 from gridgov.common.coordinates import to_wgs84
 from gridgov.common.errors import Conflict, FieldError, FieldErrors
+from gridgov.common.text import is_storable
 from grids.models import Component
 from grids.spatial import areas
 from incidents import clocks, journal, sla
@@ -137,9 +138,7 @@ def report(
         if earlier is None:
             raise
         if earlier.digest != digest:
-            raise Conflict(
-                _("幂等键已用于另一份内容"), code="idempotency_key_reused", number=earlier.number
-            ) from None
+            raise Conflict(_("幂等键已用于另一份内容"), code="idempotency_key_reused", number=earlier.number) from None
         return Received(earlier.number, None, repeated=True)
     return Received(incident.number, incident.pk, token=reporter.token if reporter else "")
 
@@ -181,8 +180,13 @@ def _check(body: Report, at: datetime) -> tuple[CategorySpec, Component | None]:
         refuse("description", _("描述最长%(limit)s字") % {"limit": DESCRIPTION_LIMIT})
     if len(body.address) > ADDRESS_LIMIT:
         refuse("address", _("地址最长%(limit)s字") % {"limit": ADDRESS_LIMIT})
-    if any("\x00" in text for text in (body.description, body.address, body.reporter_name)):
-        refuse("description", _("文字中有不可用的字符"))
+    texts = {
+        "description": body.description, "address": body.address, "reporter.name": body.reporter_name,
+        "reporter.phone": body.reporter_phone, "component": body.component,
+    }  # fmt: skip
+    for name, text in texts.items():
+        if not is_storable(text):
+            refuse(name, _("文字中有不可用的字符"))
     if len(body.reporter_name) > 60:
         refuse("reporter.name", _("称呼最长60字"))
     if body.reporter_phone and not PHONE.match(body.reporter_phone):
@@ -199,7 +203,7 @@ def _check(body: Report, at: datetime) -> tuple[CategorySpec, Component | None]:
 
 
 def _component(body: Report, refuse: Any) -> Component | None:
-    if not body.component:
+    if not body.component or not is_storable(body.component):
         return None
     found = Component.objects.filter(
         Q(code=body.component) | Q(short_code=body.component) | Q(qr_token=body.component)

@@ -101,3 +101,10 @@ class Journey:
     def entry(self, action: str) -> JournalEntry:
         """The last entry of that name."""
         return JournalEntry.objects.filter(incident=self.case, action=action).latest("seq")
+
+
+class Quick(Journey):
+    """Without the audit after each step."""
+
+    def look(self) -> Incident:
+        return Incident.objects.get(number=self.number)
