@@ -55,10 +55,13 @@ class Command(BaseCommand):
             raise CommandError(_("--rejects 不能是导入的文件本身"))
         run = _Run(table, found, origin, dry_run=options["dry_run"])
         try:
-            with rejects.open("w", encoding="utf-8-sig", newline="") as out:
-                self._carry_out(run, out)
+            # a run whose rejects could not be told does not begin
+            out = rejects.open("w", encoding="utf-8-sig", newline="")
         except OSError as error:
             raise CommandError(_("无法写入 %(path)s：%(why)s") % {"path": rejects, "why": error.strerror}) from error
+        try:
+            with out:
+                self._carry_out(run, out)
         except KeyboardInterrupt:
             self._summary(run, rejects)
             raise CommandError(_("已中断；再次运行从中断处继续"), returncode=130) from None
