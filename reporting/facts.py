@@ -1,7 +1,8 @@
-"""Reading histories out of the journal, the clocks and the tickets, in sets: five statements whatever their number."""
+"""Reading histories out of the journal, the clocks and the tickets, in sets whatever their number."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -33,10 +34,17 @@ def load(
     """What the figures of ``period`` are counted from: the cases that lived in it, as they stood at its end.
 
     ``cases`` limits them (by what a person may see); all without it. ``exempt_by``: exemptions that were granted later
-    do not count; without it all do. Statements: 5, whatever the number of cases.
+    do not count; without it all do. Five statements at most, whatever the number of cases; one where none of them has
+    moved since it was last read.
     """
     found = _lived_in(Incident.objects.all() if cases is None else cases, period)
-    return Facts(period, tuple(_read(found, period, exempt_by)))
+    rows = list(found.order_by("pk").values_list(*_CASE_FIELDS, "head_mac"))
+    facts = {row[0]: fact for row in rows if (fact := _held(row, period)) is not None} if exempt_by is None else {}
+    missing = [row for row in rows if row[0] not in facts]
+    if missing:
+        ids = found.order_by().values("pk") if len(missing) > FEW else [row[0] for row in missing]
+        facts |= _read(missing, ids, period, exempt_by)
+    return Facts(period, tuple(facts[row[0]] for row in rows if row[0] in facts))
 
 
 def load_areas(
@@ -64,21 +72,33 @@ def _lived_in(cases: QuerySet[Incident], period: Period) -> QuerySet[Incident]:
     return cases.filter(lived, received_at__lt=period.end).exclude(history)
 
 
-def _read(cases: QuerySet[Incident], period: Period, exempt_by: datetime | None) -> Iterable[CaseFact]:
-    ids = cases.order_by().values("pk")
+#: Up to so many cases are asked for by their ids, more by the question that found them.
+FEW = 500
+#: So many cases are kept as they stand, by the head of their journal: what it seals has not changed while it stands.
+KEPT = 10_000
+_kept: dict[int, tuple[str, datetime, CaseFact]] = {}
+
+
+def forget() -> None:
+    """The next reading asks for every case."""
+    _kept.clear()
+
+
+def _held(row: Sequence[Any], period: Period) -> CaseFact | None:
+    """The case as it was read before, if its journal has not grown and all of it lies before the end."""
+    head, last_at, fact = _kept.get(row[0], ("", None, None))
+    return fact if head == row[-1] and last_at is not None and last_at < period.end else None
+
+
+def _read(
+    rows: Iterable[Sequence[Any]], ids: Any, period: Period, exempt_by: datetime | None
+) -> dict[int, CaseFact]:
     journal: dict[int, list[Said]] = {}
-    exempted_later: dict[int, set[str]] = {}
-    entries = JournalEntry.objects.filter(incident__in=ids, action__in=TOLD).filter(
-        Q(at__lt=period.end) | Q(action="exempted")
-    )
-    for pk, seq, action, status, at, actor, payload in entries.order_by("incident", "seq").values_list(
+    entries = JournalEntry.objects.filter(incident__in=ids, action__in=TOLD)
+    for pk, *said, payload in entries.order_by("incident", "seq").values_list(
         "incident_id", "seq", "action", "status_to", "at", "actor_id", "payload"
     ):
-        said = Said(seq, action, status, at, actor, as_json(payload))
-        if at < period.end:
-            journal.setdefault(pk, []).append(said)
-        if action == "exempted" and exempt_by is not None and at >= exempt_by:
-            exempted_later.setdefault(pk, set()).add(f"{said.payload.get('clock')}:{said.payload.get('cycle')}")
+        journal.setdefault(pk, []).append(Said(*said, as_json(payload)))
     clocks = _clocks(ids)
     handlers: dict[int, dict[int, tuple[int | None, int | None]]] = {}
     tickets = Ticket.objects.filter(incident__in=ids, is_lead=True)
@@ -86,52 +106,56 @@ def _read(cases: QuerySet[Incident], period: Period, exempt_by: datetime | None)
         "incident_id", "assignment", "department_id", "worker_id"
     ):
         handlers.setdefault(pk, {})[assignment] = (department, worker)
-    for row in cases.order_by("pk").values_list(*_CASE_FIELDS):
-        found = case_fact(
-            CaseRow(*row[:4], chain=tuple(row[4:])),
-            journal.get(row[0], ()),
-            clocks.get(row[0], ()),
-            handlers.get(row[0], {}),
-            exempted_later=exempted_later.get(row[0], ()),
+    found: dict[int, CaseFact] = {}
+    for pk, *columns, head in rows:
+        whole = journal.get(pk, [])
+        by_then = [said for said in whole if said.at < period.end]
+        fact = case_fact(
+            CaseRow(pk, *columns[:3], chain=tuple(columns[3:])),
+            by_then,
+            clocks.get(pk, ()),
+            handlers.get(pk, {}),
+            exempted_later=_exempted_since(whole, exempt_by),
         )
-        if found is not None:
-            yield found
+        if fact is None:
+            continue
+        found[pk] = fact
+        if exempt_by is None and len(by_then) == len(whole):
+            if len(_kept) >= KEPT:
+                _kept.clear()
+            _kept[pk] = (head, max(said.at for said in whole), fact)
+    return found
 
 
-def _clocks(ids: QuerySet[Any]) -> dict[int, list[ClockRow]]:
+def _exempted_since(journal: Iterable[Said], since: datetime | None) -> frozenset[str]:
+    """The clocks whose exemption was granted then or later."""
+    if since is None:
+        return frozenset()
+    late = (said.payload for said in journal if said.action == "exempted" and said.at >= since)
+    return frozenset(f"{payload.get('clock')}:{payload.get('cycle')}" for payload in late)
+
+
+def _clocks(ids: Any) -> dict[int, list[ClockRow]]:
     pauses: dict[int, list[tuple[datetime, datetime | None]]] = {}
     segments = ClockSegment.objects.filter(clock__incident__in=ids, clock__kind="handle", kind="paused")
     for clock_id, start, end in segments.order_by("started_at").values_list("clock_id", "started_at", "ended_at"):
         pauses.setdefault(clock_id, []).append((start, end))
     found: dict[int, list[ClockRow]] = {}
-    for row in Clock.objects.filter(incident__in=ids).order_by("incident", "id").values(*_CLOCK_FIELDS):
-        found.setdefault(row["incident_id"], []).append(
-            ClockRow(
-                kind=row["kind"],
-                cycle=row["cycle"],
-                assignment=row["assignment"],
-                due_at=row["due_at"],
-                is_exempt=row["is_exempt"],
-                worked=_worked(row, tuple(pauses.get(row["id"], ()))),
-            )
-        )
+    rows = Clock.objects.filter(incident__in=ids).order_by("incident", "id").values_list(*_CLOCK_FIELDS)
+    for incident_id, clock_id, kind, cycle, assignment, started_at, stopped_at, due_at, version, is_exempt in rows:
+        worked = None
+        if kind == "handle" and stopped_at is not None and version is not None:
+            ran = ClockState(
+                kind, cycle, started_at, 0, stopped_at=stopped_at, pauses=tuple(pauses.get(clock_id, ()))
+            ).segments
+            worked = partial(_worked, ran, stopped_at, version)
+        found.setdefault(incident_id, []).append(ClockRow(kind, cycle, assignment, due_at, is_exempt, worked))
     return found
 
 
-def _worked(row: dict[str, Any], pauses: tuple[tuple[datetime, datetime | None], ...]) -> Callable[[], int | None]:
-    """Asked for only if the clock had ended; None where it ran under no calendar or beyond the known ones."""
-
-    def worked() -> int | None:
-        stopped_at, version = row["stopped_at"], row["calendar_version_id"]
-        if stopped_at is None or version is None:
-            return None
-        clock = ClockState(row["kind"], row["cycle"], row["started_at"], 0, stopped_at=stopped_at, pauses=pauses)
-        try:
-            ran = elapsed_over(clock.segments, Unit.WORK_HOURS, work_calendar.load(version), stopped_at)
-        except OutsideCalendar:
-            return None
-        return ran // _MICROSECOND
-
-    return worked
-
-
+def _worked(ran: Sequence[tuple[datetime, datetime | None]], stopped_at: datetime, version: int) -> int | None:
+    """Microseconds of working time; None where they lie beyond the known calendar."""
+    try:
+        return elapsed_over(ran, Unit.WORK_HOURS, work_calendar.load(version), stopped_at) // _MICROSECOND
+    except OutsideCalendar:
+        return None

@@ -10,6 +10,7 @@ time). What alone may reach back is an exemption (免责), because it says nothi
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from incidents.workflow import ENDED, WITH_LIVE_TICKET, Action, Status
@@ -112,17 +113,46 @@ class CaseFact:
 
 
 @dataclass(frozen=True, slots=True)
+class _Index:
+    """The clocks by kind and the entries by action, each with its case, in the order of the cases."""
+
+    clocks: Mapping[str, Sequence[ClockFact]]
+    entries: Mapping[str, Sequence[tuple[CaseFact, Entry]]]
+
+    @classmethod
+    def of(cls, cases: Iterable[CaseFact]) -> "_Index":
+        clocks: dict[str, list[ClockFact]] = {}
+        entries: dict[str, list[tuple[CaseFact, Entry]]] = {}
+        for case in cases:
+            for clock in case.clocks:
+                clocks.setdefault(clock.kind, []).append(clock)
+            for entry in case.entries:
+                entries.setdefault(entry.action, []).append((case, entry))
+        return cls(clocks, entries)
+
+
+@dataclass(frozen=True)
 class Facts:
     """The cases that a period's figures are counted from, as they stood at its end."""
 
     period: Period
     cases: tuple[CaseFact, ...]
 
-    def clocks(self, kind: str) -> Iterator[ClockFact]:
-        for case in self.cases:
-            for clock in case.clocks:
-                if clock.kind == kind:
-                    yield clock
+    @cached_property
+    def _index(self) -> _Index:
+        return _Index.of(self.cases)
+
+    def clocks(self, kind: str) -> Sequence[ClockFact]:
+        """All clocks of the kind."""
+        return self._index.clocks.get(kind, ())
+
+    def happened(self, *actions: str) -> Iterator[tuple[CaseFact, Entry]]:
+        """The entries of the period with one of the actions; of each action in the order of the cases."""
+        start, end = self.period.start, self.period.end
+        for action in actions:
+            for case, entry in self._index.entries.get(action, ()):
+                if start <= entry.at < end:
+                    yield case, entry
 
     def within(self, area_id: int) -> "Facts":
         """The cases that lie in the area, of whatever level."""
@@ -151,7 +181,9 @@ class Facts:
 
     def during(self, period: Period) -> "Facts":
         """The same histories for a period inside this one. If it ends earlier, only what counts entries is true."""
-        return replace(self, period=period)
+        other = Facts(period, self.cases)
+        other.__dict__["_index"] = self._index
+        return other
 
     def _narrowed(
         self,
@@ -205,14 +237,14 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class ClockRow:
-    """A clock as it stands now. ``worked``: microseconds of working time until it ended, of a handle clock."""
+    """A clock as it stands now. ``worked``: asked for the microseconds of working time of an ended handle clock."""
 
     kind: str
     cycle: int
     assignment: int
     due_at: datetime | None
     is_exempt: bool
-    worked: Callable[[], int | None] = lambda: None
+    worked: Callable[[], int | None] | None = None
 
 
 @dataclass(slots=True)
@@ -334,5 +366,5 @@ def _clock_fact(number: str, row: ClockRow, known: _Known, *, is_exempt: bool) -
         ended_by=known.ended_by,
         person_id=known.person_id,
         is_exempt=is_exempt,
-        worked_us=row.worked() if row.kind == "handle" and known.state in ("met", "late") else None,
+        worked_us=row.worked() if row.worked is not None and known.state in ("met", "late") else None,
     )

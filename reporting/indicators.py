@@ -18,7 +18,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from incidents.workflow import Status
-from reporting.history import CaseFact, ClockFact, Facts, Period, Ref
+from reporting.history import CaseFact, ClockFact, Entry, Facts, Period, Ref
 
 
 class Unit(StrEnum):
@@ -102,12 +102,10 @@ def _indicator(
 
 def _happened(facts: Facts, *actions: str) -> Figure:
     """The cases with such an entry in the period, each once, by the last of them."""
-    hits = []
-    for case in facts.cases:
-        found = [e.seq for e in case.entries if e.action in actions and e.at in facts.period]
-        if found:
-            hits.append(Ref(case.number, found[-1]))
-    return Figure(Unit.CASES, tuple(hits))
+    last: dict[str, int] = {}
+    for case, entry in facts.happened(*actions):
+        last[case.number] = max(entry.seq, last.get(case.number, 0))
+    return Figure(Unit.CASES, tuple(Ref(number, seq) for number, seq in last.items()))
 
 
 @_indicator(_("上报数"), Unit.CASES, _("本期内收到的案件数，导入的历史案件不计。单位：件。"))
@@ -276,22 +274,29 @@ def on_time_handle(facts: Facts) -> Figure:
     that is not decided yet at the period's end does not spoil it. Ratio of tickets.
     """
     hits, misses = [], []
-    for case in facts.cases:
-        for ref, is_hit in _tickets_due(case, facts.period):
-            (hits if is_hit else misses).append(ref)
+    for ticket in _tickets_due(facts):
+        (hits if ticket.is_on_time else misses).append(ticket.ref)
     return Figure(Unit.RATIO, tuple(hits), tuple(misses))
 
 
-def _tickets_due(case: CaseFact, period: Period) -> list[tuple[Ref, bool]]:
+@dataclass(frozen=True, slots=True)
+class _TicketDue:
+    ref: Ref
+    assignment: int
+    is_on_time: bool
+
+
+def _tickets_due(facts: Facts) -> list[_TicketDue]:
+    """The lead tickets with a handle clock due in the period, each once."""
+    cycles: dict[tuple[str, int], list[ClockFact]] = {}
+    for clock in facts.clocks("handle"):
+        cycles.setdefault((clock.number, clock.assignment), []).append(clock)
     found = []
-    for assignment in dict.fromkeys(c.assignment for c in case.clocks if c.kind == "handle"):
-        cycles = [c for c in case.clocks if c.kind == "handle" and c.assignment == assignment]
-        due = [c for c in cycles if _counts(c, period)]
+    for (number, assignment), clocks in cycles.items():
+        due = [c.seq for c in clocks if _counts(c, facts.period)]
         if due:
-            spoilt = any(
-                not c.is_exempt and (c.state == "late" or c.is_past_due(period.end)) for c in cycles
-            )
-            found.append((Ref(case.number, max(c.seq for c in due)), not spoilt))
+            spoilt = any(not c.is_exempt and (c.state == "late" or c.is_past_due(facts.period.end)) for c in clocks)
+            found.append(_TicketDue(Ref(number, max(due)), assignment, not spoilt))
     return found
 
 
@@ -360,10 +365,9 @@ def closing_on_time_ratio(facts: Facts) -> Figure:
 def rework_ratio(facts: Facts) -> Figure:
     """返工率: of the verifications of handled tickets in the period, those that found it not fixed. Ratio of them."""
     hits, misses = [], []
-    for case in facts.cases:
-        for entry in case.entries:
-            if entry.action in ("pass", "fail") and entry.assignment and entry.at in facts.period:
-                (hits if entry.action == "fail" else misses).append(Ref(case.number, entry.seq))
+    for case, entry in facts.happened("pass", "fail"):
+        if entry.assignment:
+            (hits if entry.action == "fail" else misses).append(Ref(case.number, entry.seq))
     return Figure(Unit.RATIO, tuple(hits), tuple(misses))
 
 
@@ -387,13 +391,11 @@ def return_ratio(facts: Facts) -> Figure:
 def extension_ratio(facts: Facts) -> Figure:
     """延期率: of the lead tickets whose handling was due in the period, those extended before its end."""
     hits, misses = [], []
-    for case in facts.cases:
-        extended = {e.assignment for e in case.entries if e.action == "extend"}
-        under = {
-            (c.number, c.seq): c.assignment for c in case.clocks if c.kind == "handle"
-        }
-        for ref, _is_hit in _tickets_due(case, facts.period):
-            (hits if under[ref] in extended else misses).append(ref)
+    extended = {
+        (case.number, entry.assignment) for case in facts.cases for entry in case.entries if entry.action == "extend"
+    }
+    for ticket in _tickets_due(facts):
+        (hits if (ticket.ref.number, ticket.assignment) in extended else misses).append(ticket.ref)
     return Figure(Unit.RATIO, tuple(hits), tuple(misses))
 
 
@@ -407,16 +409,15 @@ def average_handling_hours(facts: Facts) -> Figure:
     Tickets that are in rework at the period's end, or ran under no calendar, are not counted. Unit: working hours.
     """
     hits, total = [], 0
-    for case in facts.cases:
-        fed_back = {e.assignment: e for e in case.entries if e.action == "feed_back" and e.at in facts.period}
-        for assignment, entry in fed_back.items():
-            cycles = [
-                c for c in case.clocks
-                if c.kind == "handle" and c.assignment == assignment and c.state != "cancelled"
-            ]  # fmt: skip
-            if cycles and all(clock.worked_us is not None for clock in cycles):
-                hits.append(Ref(case.number, entry.seq))
-                total += sum(clock.worked_us or 0 for clock in cycles)
+    fed_back = {(case.number, entry.assignment): (case, entry) for case, entry in facts.happened("feed_back")}
+    for case, entry in fed_back.values():
+        cycles = [
+            c for c in case.clocks
+            if c.kind == "handle" and c.assignment == entry.assignment and c.state != "cancelled"
+        ]  # fmt: skip
+        if cycles and all(clock.worked_us is not None for clock in cycles):
+            hits.append(Ref(case.number, entry.seq))
+            total += sum(clock.worked_us or 0 for clock in cycles)
     return Figure(Unit.WORK_HOURS, tuple(hits), total=Fraction(total, 3_600_000_000))
 
 
@@ -437,13 +438,12 @@ def valid_report_ratio(facts: Facts) -> Figure:
     neither. What is not decided yet counts in the period in which it is. Ratio of cases.
     """
     hits, misses = [], []
-    for case in facts.cases:
-        if case.source != "worker":
-            continue
-        decided = [e for e in case.entries if e.action in _VALID + _NOT_VALID and e.at in facts.period]
-        if decided:
-            ref = Ref(case.number, decided[-1].seq)
-            (hits if decided[-1].action in _VALID else misses).append(ref)
+    last: dict[str, Entry] = {}
+    for case, entry in facts.happened(*_VALID, *_NOT_VALID):
+        if case.source == "worker" and (case.number not in last or entry.seq > last[case.number].seq):
+            last[case.number] = entry
+    for number, entry in last.items():
+        (hits if entry.action in _VALID else misses).append(Ref(number, entry.seq))
     return Figure(Unit.RATIO, tuple(hits), tuple(misses))
 
 
@@ -453,7 +453,7 @@ def valid_report_ratio(facts: Facts) -> Figure:
 def patrol_found_ratio(facts: Facts) -> Figure:
     """巡查发现率: of the cases filed in the period, those that a field worker found, not the public. Ratio of cases."""
     hits, misses = [], []
-    source = {case.number: case.source for case in facts.cases}
+    source = {case.number: case.source for case, _entry in facts.happened("file")}
     for ref in filed(facts).hits:
         (hits if source[ref.number] == "worker" else misses).append(ref)
     return Figure(Unit.RATIO, tuple(hits), tuple(misses))
@@ -463,9 +463,8 @@ def patrol_found_ratio(facts: Facts) -> Figure:
 def satisfaction_ratio(facts: Facts) -> Figure:
     """满意率: of the evaluations given in the period, those satisfied or very satisfied; "not rated" is none."""
     hits, misses = [], []
-    for case in facts.cases:
-        for entry in case.entries:
-            if entry.action == "evaluate" and entry.at in facts.period and entry.result != "not_rated":
-                satisfied = entry.result in ("very_satisfied", "satisfied")
-                (hits if satisfied else misses).append(Ref(case.number, entry.seq))
+    for case, entry in facts.happened("evaluate"):
+        if entry.result != "not_rated":
+            satisfied = entry.result in ("very_satisfied", "satisfied")
+            (hits if satisfied else misses).append(Ref(case.number, entry.seq))
     return Figure(Unit.RATIO, tuple(hits), tuple(misses))

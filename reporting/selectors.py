@@ -55,7 +55,7 @@ class Dashboard:
 
 
 def dashboard(by: Actor, *, at: datetime | None = None, area_id: int | None = None) -> Dashboard:
-    """The dashboard of the area, by default of the highest one that ``by`` holds. Five statements.
+    """The dashboard of the area, by default of the highest one that ``by`` holds. One to five statements.
 
     NotFound for an area in which he may not see cases.
     """

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -87,17 +88,31 @@ def test_grids_read_apart_equal_the_whole_split_by_place(world: World) -> None:
             assert {case.number: case for case in apart[grid_id].cases} == {case.number: case for case in cases}
 
 
-def test_facts_take_five_statements_whatever_the_number_of_cases(world: World) -> None:
-    period = Period(START, START + timedelta(days=30))
-    taken = []
+def statements(period: Period) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        assert facts.load(period).cases
+    return len(queries)
+
+
+def test_facts_take_five_statements_and_one_where_nothing_moved(world: World, settings: Any) -> None:
+    settings.REFERENCE_CHECK_SECONDS = 600
+    period = Period(START, START + timedelta(days=90))
     for cases in (1, 9):
-        Walk(world, cases).run(40, cases=cases)
-        facts.load(period)
-        with CaptureQueriesContext(connection) as queries:
-            counted = facts.load(period)
-        assert counted.cases
-        taken.append(len(queries))
-    assert taken == [5, 5]
+        walk = Walk(world, cases).run(40, cases=cases)
+        facts.forget()
+        assert [statements(period), statements(period)] == [5, 1]
+        world.report(at=walk.now)
+        assert [statements(period), statements(period)] == [5, 1]
+
+
+def test_facts_kept_in_the_process_are_those_of_the_journal(world: World) -> None:
+    walk = Walk(world, 16)
+    for _turn in range(8):
+        walk.run(20, cases=10)
+        for end in (walk.now + timedelta(microseconds=1), walk.now - timedelta(hours=5)):
+            kept = facts.load(Period(START, end))
+            facts.forget()
+            assert kept.cases == facts.load(Period(START, end)).cases
 
 
 def test_figures_of_the_past_stay_what_they_were(world: World) -> None:

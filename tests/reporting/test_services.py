@@ -6,6 +6,7 @@ import random
 import signal
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -120,7 +121,8 @@ def test_evidence_stands_in_the_journal_within_the_month(walked: World) -> None:
         assert entry.at < period.end
 
 
-def test_statements_do_not_grow_with_cases(walked: World) -> None:
+def test_statements_do_not_grow_with_cases(walked: World, settings: Any) -> None:
+    settings.REFERENCE_CHECK_SECONDS = 600
     month = assessment_services.open_month(
         root=walked.root, on=date(2026, 3, 1), grid_ids=[a.pk for a in walked.areas.values() if a.level == 5],
         known_at=APRIL,
