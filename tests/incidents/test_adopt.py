@@ -3,7 +3,9 @@
 import csv
 import gzip
 import json
+import os
 import random
+import signal
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -21,11 +23,12 @@ from gridgov.common import clock
 from gridgov.common.errors import DomainError, FieldError, FieldErrors
 from gridgov.common.models import AuditEntry
 from gridgov.common.reference import touch
+from gridgov.management.commands.import_incidents import SET
 from grids.models import Area
 from grids.spatial import REFERENCE
 from incidents import journal
 from incidents.catalogue_services import save_category
-from incidents.importing import OldCase, Warn
+from incidents.importing import OldCase, RowReader, Warn
 from incidents.models import Clock, Incident, JournalEntry, NamedAccess
 from incidents.numbers import next_number
 from incidents.services.adopt import Origin, adopt, check_ready, row_digest
@@ -425,6 +428,26 @@ def test_run_that_was_broken_off_goes_on(office):
     office.write(ROWS[:3])
     assert "导入2 + 未导入0 + 重复1" in office.run()
     assert not office.rejects.exists()  # no rejects, no file
+
+
+def test_interrupted_run_ends_after_the_set_under_way(office, monkeypatch):
+    office.write([[str(number), *ROWS[0][1:]] for number in range(SET + 10)])
+    # the signal comes while the first set is being read
+    sent = iter([True])
+    read = RowReader.read
+
+    def interrupted(reader, record):
+        if next(sent, False):
+            os.kill(os.getpid(), signal.SIGINT)
+        return read(reader, record)
+
+    monkeypatch.setattr(RowReader, "read", interrupted)
+    with pytest.raises(CommandError, match="已中断") as caught:
+        office.run()
+    assert caught.value.returncode == 130
+    assert Incident.objects.count() == SET
+    assert AuditEntry.objects.get(action="incident.adopt").detail["imported"] == SET
+    assert f"导入10 + 未导入0 + 重复{SET}" in office.run()
 
 
 def test_dry_run_counts_the_same_and_writes_no_case(office):

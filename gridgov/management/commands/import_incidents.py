@@ -1,9 +1,12 @@
 """``manage.py import_incidents FILE --root R --mapping FILE``: the cases of another system (docs/howto)."""
 
 import csv
+import signal
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -60,22 +63,21 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(_("无法写入 %(path)s：%(why)s") % {"path": rejects, "why": error.strerror}) from error
         try:
-            with out:
-                self._carry_out(run, out)
-        except KeyboardInterrupt:
-            self._summary(run, rejects)
-            raise CommandError(_("已中断；再次运行从中断处继续"), returncode=130) from None
+            with out, _interrupt() as interrupted:
+                self._carry_out(run, out, interrupted)
         finally:
             if run.counts["imported"] and not run.dry_run:
                 door.record_run(origin=origin, file=file.name, counts=dict(run.counts))
         self._summary(run, rejects)
+        if interrupted():
+            raise CommandError(_("已中断；再次运行从中断处继续"), returncode=130)
 
-    def _carry_out(self, run: "_Run", out: TextIO) -> None:
+    def _carry_out(self, run: "_Run", out: TextIO, interrupted: Callable[[], bool]) -> None:
         sheet = _Sheet(out, run.table)
         rows = importing.records(run.table)
         step = max(run.table.row_count // 10, SET)
         told = step
-        while taken := list(islice(rows, SET)):
+        while not interrupted() and (taken := list(islice(rows, SET))):
             for record, reject in run.take(taken):
                 sheet.add(record, reject)
                 if run.counts["rejected"] <= LISTED:
@@ -118,6 +120,20 @@ class Command(BaseCommand):
 
 def _said(error: DomainError) -> str:
     return f"{error.field}：{error.message}" if isinstance(error, FieldError) else str(error.message)
+
+
+@contextmanager
+def _interrupt() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed: a run ends after the set under way, so that its counts are those of the database."""
+    asked: list[int] = []
+    if threading.current_thread() is not threading.main_thread():  # only the main thread hears signals
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, lambda number, _frame: asked.append(number))
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Run:
