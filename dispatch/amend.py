@@ -139,6 +139,9 @@ def _place(asked: Asked, found: Step) -> None:
             "lon", _("经纬度写反了：请先写经度，再写纬度") if swapped else _("该位置不在本城市范围内"),
             code="swapped" if swapped else "outside",
         )  # fmt: skip
+    if incident.holder_id not in placement.chain:
+        # its desk would lose sight of it: whose it is to be is said by a transfer, not by a correction
+        raise FieldError("lon", _("该位置不在承办中心的辖区内，请先上报或交办"), code="outside_holder")
     found.changes |= {
         "lon": lon, "lat": lat, "raw_lon": raw[0], "raw_lat": raw[1], "raw_crs": crs, "is_placed": True,
         "placed_revision": placement.revision,

@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from gridgov.common import clock
 from gridgov.common.errors import FieldError, FieldErrors
 from gridgov.common.text import is_storable
 from incidents.workflow import FIELD_LABELS, Transition
-from personnel.models import Worker
+from personnel.models import Posting
 from personnel.selectors import department_tree
 
 REASON_LIMIT = 500
@@ -115,7 +117,12 @@ def handler(name: str, value: Any, *, root_id: int) -> Handler:
         if record is None or not record.is_active or record.root_id != root_id:
             raise FieldError(name, _("没有这个部门，或已停用"))
         return Handler(department_id=pk)
-    if not Worker.objects.filter(pk=pk, is_active=True, user__is_active=True).exists():
+    posted = Posting.objects.filter(
+        Q(ends_on__isnull=True) | Q(ends_on__gte=clock.local_date(clock.now())),
+        Q(department__root=root_id) | Q(area__path__startswith=f"/{root_id}/"),
+        worker=pk, worker__is_active=True, worker__user__is_active=True,
+    )  # fmt: skip
+    if not posted.exists():
         raise FieldError(name, _("没有这个人员，或已离岗"))
     return Handler(worker_id=pk)
 

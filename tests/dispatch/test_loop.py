@@ -220,6 +220,18 @@ def test_case_without_a_place_is_not_accepted_before_it_has_one(world: World) ->
     case.do("accept", "acceptor")
 
 
+def test_case_is_not_corrected_out_of_the_sight_of_its_desk(world: World) -> None:
+    case = Journey(world)
+    lon, lat = world.point("620902001001001")
+    with pytest.raises(FieldError) as refused:
+        case.do("amend", "acceptor", lon=lon, lat=lat, reason="在乙区")
+    assert (refused.value.field, refused.value.code) == ("lon", "outside_holder")
+    case.do("transfer", "duty_chief", target=world.root.pk, reason="在乙区")
+    case.do("amend", "acceptor_city", lon=lon, lat=lat, reason="在乙区")
+    case.do("transfer", "duty_chief_city", target=world.areas["620902"].pk, reason="属乙区")
+    case.do("accept", "acceptor_b")
+
+
 def test_reporter_by_link_sees_and_does_what_is_his_alone(world: World) -> None:
     case = Journey(world, reporter_name="王女士", reporter_phone="13900001111")
     other = Journey(world, reporter_name="李先生", reporter_phone="13900002222")

@@ -1,9 +1,12 @@
 """Tickets follow the column of the table; joint handlers do their own part and move nothing."""
 
+from datetime import date
+
 import pytest
 
 from dispatch import tickets
 from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
+from personnel.services import end_posting
 from tests.flows.journey import Journey
 from tests.worlds import World
 
@@ -121,3 +124,12 @@ def test_handler_is_named_once(world: World, twice: str) -> None:
     else:
         case.do("dispatch", "dispatcher", lead=world.lead(), joint=joint)
         assert len(case.tickets()) == 2
+
+
+def test_worker_of_nowhere_handles_nothing(world: World) -> None:
+    end_posting(posting=world.workers["grid_worker"].postings.get(), ends_on=date(2026, 1, 1), reason="离岗")
+    case = Journey(world).to("filed")
+    for login in ("grid_worker", "nobody"):
+        with pytest.raises(FieldError) as refused:
+            case.do("dispatch", "dispatcher", lead={"worker": world.workers[login].pk})
+        assert refused.value.field == "lead"

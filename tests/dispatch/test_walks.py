@@ -6,6 +6,9 @@ a refusal (an IntegrityError above all) ends the test. 200 walks in ``make test`
 
 import pytest
 
+from dispatch.cases import case_from, with_all
+from dispatch.visibility import cases_of, may_see
+from incidents.models import Incident
 from incidents.workflow import Status
 from tests.dispatch.walker import Walker
 from tests.worlds import World
@@ -36,3 +39,16 @@ def _has_seen_much(walker: Walker) -> None:
     assert {answer.split()[0] for answer in walker.answers} >= {"ok", "400", "403", "404", "409"}
     assert len(walker.reached) >= 7
     assert walker.reached <= set(Status.values)
+
+
+def test_what_is_told_of_one_case_agrees_with_the_list_wherever_walks_end(world: World) -> None:
+    walker = Walker(world, 9)
+    for _ in range(25):
+        walker.walk(TRIES)
+    cases = [case_from(row) for row in with_all(Incident.objects.all())]
+    seen = 0
+    for actor in walker.actors.values():
+        listed = set(cases_of(actor, wide=True).values_list("number", flat=True))
+        assert {case.incident.number for case in cases if may_see(case, actor)} == listed, actor
+        seen += len(listed)
+    assert seen > 100
