@@ -7,13 +7,11 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.cache import never_cache
 
 from dispatch.views import limits
 from dispatch.views.desk_table import HOME
-from dispatch.views.shell import is_field_worker, page
+from dispatch.views.shell import guarded, is_field_worker, page
 from gridgov.common import clock
 from grids.capabilities import Capability
 
@@ -37,11 +35,13 @@ class SignInForm(AuthenticationForm):
             self.fields[name].widget.attrs["class"] = "form-control"
 
 
-@method_decorator(never_cache, name="dispatch")
 class SignIn(LoginView):
     template_name = "pages/sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return guarded(super().dispatch(request, *args, **kwargs))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**kwargs) | {"now": clock.now()}

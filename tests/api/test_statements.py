@@ -131,9 +131,7 @@ def test_granting_a_request_takes_eight_statements(world: World) -> None:
         assert asked.status_code == 201, asked.content
         able = world.client(decider)
         with at_most(8):
-            granted = able.post(
-                f"/api/v1/incidents/{number}/requests/{asked.json()['id']}/decision/", {"grant": True}
-            )
+            granted = able.post(f"/api/v1/incidents/{number}/requests/{asked.json()['id']}/decision/", {"grant": True})
         assert granted.status_code == 200, granted.content
         if kind == "suspend":
             world.perform(number, "resume", "department_handler")

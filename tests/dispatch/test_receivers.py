@@ -36,9 +36,7 @@ def actions(number: str) -> list[str]:
 
 
 def rule(world, lead: str = "CG-SZ", joint: tuple[str, ...] = ()) -> None:
-    routing.save_rule(
-        area=world.root, lead=world.departments[lead], joint=[world.departments[code] for code in joint]
-    )
+    routing.save_rule(area=world.root, lead=world.departments[lead], joint=[world.departments[code] for code in joint])
 
 
 def to_verifying(world, **values) -> str:
@@ -196,9 +194,7 @@ def test_verification_goes_to_the_leader_of_the_community_where_the_grid_has_no_
     deliver()
     assert world.case(number).verifier is None
     assert told(number, "verify") == ["verifier", "verifier_2"]
-    post(
-        worker=world.workers["grid_leader_b"], role="grid_leader", area=world.areas["620901001002"], starts_on=SINCE
-    )
+    post(worker=world.workers["grid_leader_b"], role="grid_leader", area=world.areas["620901001002"], starts_on=SINCE)
     number = to_verifying(world, grid="620901001002001")
     deliver()
     assert world.case(number).verifier == world.people["grid_leader_b"]

@@ -64,3 +64,17 @@ def test_unknown_address_answers_404_in_the_design(sign_in, path):
     response = sign_in("acceptor").get(path)
     assert response.status_code == 404
     assert "没有找到" in response.text
+
+
+@pytest.mark.parametrize("path", ["/login/", "/r/no-such-token/", "/c/no-such-code/"])
+def test_public_pages_run_nothing_but_our_own_files(world, path):
+    policy = Client().get(path)["Content-Security-Policy"]
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
+
+
+def test_pages_are_kept_by_no_cache_on_the_way(sign_in):
+    response = sign_in("acceptor").get("/queue/accept/")
+    assert response["Cache-Control"] == "private, no-cache"
+    assert response["X-Frame-Options"] == "DENY"
+    assert "script-src 'self';" in response["Content-Security-Policy"]
