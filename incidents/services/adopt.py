@@ -305,34 +305,46 @@ def _write(
 
 
 def _insert(rows: Sequence[models.Model]) -> None:
-    """The rows stand and have their keys: bulk_create in a third of its time (SQLite).
+    """The rows stand and have their keys: bulk_create in a quarter to half of its time.
 
     Most of that goes into preparing the same few values of fifty columns for each row again.
     """
     meta, wrapper = rows[0]._meta, connections[DEFAULT_DB_ALIAS]
-    names, columns = [], []
+    names, marks, columns = [], [], []
     for field in meta.concrete_fields:
         values = [getattr(row, field.attname) for row in rows]
         # a column left out is NULL, as is the key, which the database gives
-        if any(value is not None for value in values):
-            names.append(wrapper.ops.quote_name(field.column))
-            columns.append(_prepared(field, values, wrapper))
-    marks = f"({', '.join(['%s'] * len(names))})"
+        if all(value is None for value in values):
+            continue
+        names.append(wrapper.ops.quote_name(field.column))
+        if isinstance(field, models.JSONField):
+            mark, column = "%s", [field.get_db_prep_save(value, wrapper) for value in values]
+        else:
+            prepared = {value: field.get_db_prep_save(value, wrapper) for value in set(values)}
+            mark, column = _mark(prepared), [prepared[value] for value in values]
+        marks.append(mark)
+        if mark == "%s":
+            columns.append(column)
+    line = f"({', '.join(marks)})"
     statement = "INSERT INTO {} ({}) VALUES {{}} RETURNING {}".format(  # noqa: S608 - names of columns
         wrapper.ops.quote_name(meta.db_table), ", ".join(names), wrapper.ops.quote_name(meta.pk.column)
     )
-    lines = list(zip(*columns, strict=True))
+    given = list(zip(*columns, strict=True))
     with wrapper.cursor() as cursor:
         for start in range(0, len(rows), _STATEMENT):
-            part = lines[start : start + _STATEMENT]
-            cursor.execute(statement.format(", ".join([marks] * len(part))), list(chain.from_iterable(part)))
+            part = given[start : start + _STATEMENT]
+            cursor.execute(statement.format(", ".join([line] * len(part))), list(chain.from_iterable(part)))
             for row, (pk,) in zip(rows[start : start + _STATEMENT], cursor.fetchall(), strict=True):
                 row.pk = pk
 
 
-def _prepared(field: models.Field, values: list[Any], wrapper: Any) -> list[Any]:
-    """The values as the database takes them; each different one is prepared once."""
-    if isinstance(field, models.JSONField):
-        return [field.get_db_prep_save(value, wrapper) for value in values]
-    known = {value: field.get_db_prep_save(value, wrapper) for value in set(values)}
-    return [known[value] for value in values]
+def _mark(prepared: dict[Any, Any]) -> str:
+    """What stands for a column in the statement: its value where all rows have the same number or the empty text."""
+    if len(prepared) > 1:
+        return "%s"
+    (value,) = prepared.values()
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, int):
+        return str(int(value))
+    return "''" if value == "" else "%s"
