@@ -6,7 +6,7 @@ leaves that to it.
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ from gridgov.simulation.photos import stored
 from gridgov.simulation.plan import Move, View
 from gridgov.simulation.reading import proposed, twin_of, view_of, wrong
 from gridgov.simulation.upkeep import Upkeep
-from gridgov.simulation.words import TOPICS
+from gridgov.simulation.words import TOPICS, Topic
 from grids.models import Level
 from grids.spatial import AreaRecord, areas
 from incidents.catalogue import catalogue
@@ -64,9 +64,20 @@ class _Timeout:
 
 
 class City:
-    """The city from its present state on. ``per_day``: reports that come in on an ordinary day."""
+    """The city from its present state on. ``per_day``: reports that come in on an ordinary day.
 
-    def __init__(self, *, seed: int, town: Town, per_day: float, upkeep: Upkeep | None = None) -> None:
+    ``topics``: what is reported, by the codes of the city's catalogue; codes that it does not have are passed over.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        town: Town,
+        per_day: float,
+        upkeep: Upkeep | None = None,
+        topics: Mapping[str, Topic] = TOPICS,
+    ) -> None:
         self.seed, self.town, self.per_day, self.upkeep = seed, town, per_day, upkeep
         self._queue: list[tuple[datetime, int, Any]] = []
         self._order = 0
@@ -75,8 +86,10 @@ class City:
         self._timeouts: set[tuple[str, str, datetime]] = set()
         self._cast = Cast()
         book = catalogue()
-        codes = ((code, book.category_by_code(code)) for code in TOPICS)
-        self._categories = [code for code, found in codes if found is not None and found.is_reportable]
+        known = {code: book.category_by_code(code) for code in topics}
+        self._topics = {
+            code: topics[code] for code, found in known.items() if found is not None and found.is_reportable
+        }
         grids = (area for area in areas.all() if area.level == Level.GRID and area.active)
         self._grids = sorted((g for g in grids if self._cast.worker_of(g.id)), key=lambda grid: grid.code)
         self.done: Counter[str] = Counter()
@@ -91,13 +104,13 @@ class City:
 
     def expect_reports(self, start: datetime, end: datetime) -> int:
         """What comes in between the two instants stands in the queue; how much it is."""
-        if not self._grids or not self._categories:
+        if not self._grids or not self._topics:
             return 0
         count, order, last = 0, 0, None
         for at in reports.instants(self.seed, start, end, self.per_day, self.town):
             order = order + 1 if at == last else 0
             last = at
-            draft = reports.draft(self.seed, at, categories=self._categories, grid_count=len(self._grids), order=order)
+            draft = reports.draft(self.seed, at, topics=self._topics, grid_count=len(self._grids), order=order)
             self._push(at, draft)
             count += 1
         return count

@@ -1,12 +1,12 @@
 """What comes in: when, what, where and from whom. Pure: the same seed and hour give the same reports."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
 from gridgov.simulation.duty import Town
-from gridgov.simulation.words import ECHOES, NAMES, PLACES, TOPICS
+from gridgov.simulation.words import ECHOES, NAMES, PLACES, Topic
 
 #: Of a day's reports the share of each hour, by local hour: few at night, most in mid-morning and afternoon.
 HOURS = (1, 1, 1, 1, 1, 2, 4, 8, 12, 14, 14, 11, 7, 7, 10, 12, 12, 10, 8, 6, 5, 4, 3, 2)
@@ -64,11 +64,11 @@ def instants(seed: int, start: datetime, end: datetime, per_day: float, town: To
         begin, slot = begin + step, slot + 1
 
 
-def draft(seed: int, at: datetime, *, categories: Sequence[str], grid_count: int, order: int) -> Draft:
+def draft(seed: int, at: datetime, *, topics: Mapping[str, Topic], grid_count: int, order: int) -> Draft:
     """The report that comes in at that instant, the ``order``-th of its second."""
     key = f"{seed}|report|{at.timestamp():.0f}|{order}"
     rng = Random(key)
-    category = rng.choices(categories, [TOPICS[code].weight for code in categories])[0]
+    category = rng.choices(tuple(topics), [topic.weight for topic in topics.values()])[0]
     source = rng.choices(tuple(SOURCES), tuple(SOURCES.values()))[0]
     if category.startswith("S"):
         source = rng.choice(("hotline", "hotline", "web"))
@@ -78,7 +78,7 @@ def draft(seed: int, at: datetime, *, categories: Sequence[str], grid_count: int
         at=at,
         source=source,
         category=category,
-        description=f"{place}{rng.choice(TOPICS[category].found)}",
+        description=f"{place}{rng.choice(topics[category].found)}",
         place=place,
         grid=rng.randrange(grid_count),
         key=key,
