@@ -115,8 +115,10 @@ class Walk:
         for kind in {clock.kind for clock in self.ledger.clocks}:
             cycles = [clock.cycle for clock in self.ledger.clocks if clock.kind == kind]
             assert cycles == list(range(1, len(cycles) + 1))
+        seen = {id(clock) for clock in old}
         for clock in self.ledger.clocks:
-            self._sound(clock)
+            if id(clock) not in seen:  # what was not touched is as sound as it was
+                self._sound(clock)
             assert self.said[f"{clock.kind}:{clock.cycle}"].split()[0] == clock.state
         for was, now in zip(old, self.ledger.clocks, strict=False):
             self._moved(was, now)
