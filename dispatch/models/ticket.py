@@ -46,7 +46,11 @@ class Ticket(models.Model):
     )
     dispatched_at = models.DateTimeField(_("派遣时间"))
     signed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("签收人"), null=True, blank=True, on_delete=models.PROTECT,
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("签收人"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
         related_name="+",
     )
     signed_at = models.DateTimeField(_("签收时间"), null=True, blank=True)
@@ -66,7 +70,9 @@ class Ticket(models.Model):
             ),
             # a case has one live lead ticket at most
             models.UniqueConstraint(
-                fields=["incident"], condition=Q(is_lead=True, state__in=["open", "signed"]), name="ticket_one_live_lead"
+                fields=["incident"],
+                condition=Q(is_lead=True, state__in=["open", "signed"]),
+                name="ticket_one_live_lead",
             ),
             # one lead for each dispatch
             models.UniqueConstraint(
