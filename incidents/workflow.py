@@ -141,7 +141,7 @@ class Party(StrEnum):
     """A person who may act because of what he is to this case, not because of a posting."""
 
     CHECKER = "checker"  # asked to check before filing
-    VERIFIER = "verifier"  # asked to verify after handling
+    VERIFIER = "asked_verifier"  # asked to verify after handling; not the role of that name
     LEAD_HANDLER = "lead_handler"  # of the live lead ticket: its department's people, its team or worker
     REPORTING_WORKER = "reporting_worker"  # the field worker who reported it
     REPORTER = "reporter"  # who reported it, by account or by the link given at report

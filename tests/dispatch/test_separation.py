@@ -52,7 +52,7 @@ def test_dispatcher_of_a_who_verifies_in_b_can_do_neither_the_other_way_round(wo
     for action in ("pass", "fail"):
         with pytest.raises(NotPermitted) as refused:
             a.do(action, "two_hats", photos=1, note="属实")
-        assert refused.value.missing == "verifier,verify"
+        assert refused.value.missing == "asked_verifier,verify"
     assert JournalEntry.objects.count() > before
 
 
