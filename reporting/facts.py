@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from dispatch.models import Ticket
 from gridgov.common import work_calendar
@@ -13,7 +13,7 @@ from gridgov.common.business_time import OutsideCalendar, Unit, elapsed_over
 from grids.models import LEVEL_NAMES
 from incidents.case import as_json
 from incidents.clocks import ClockState
-from incidents.models import Clock, ClockSegment, Incident, JournalEntry
+from incidents.models import Clock, ClockKind, ClockSegment, Incident, JournalEntry
 from reporting.history import TOLD, CaseFact, CaseRow, ClockRow, Facts, Period, Said, case_fact
 
 _CASE_FIELDS = ("id", "number", "source", "reported_by_id", *(f"{name}_id" for name in LEVEL_NAMES.values()))
@@ -52,8 +52,10 @@ def load_areas(
 ) -> dict[int, Facts]:
     """:func:`load` for each of the areas of one level, by where the cases lay at the end of the period."""
     column = f"{LEVEL_NAMES[level]}_id"
-    since = JournalEntry.objects.filter(incident=OuterRef("pk"), action__in=_MOVES_PLACE, at__gte=period.end)
-    near = Incident.objects.filter(Q(**{f"{column}__in": sorted(area_ids)}) | Exists(since))
+    moved_since = JournalEntry.objects.filter(action__in=_MOVES_PLACE, at__gte=period.end)
+    near = Incident.objects.filter(
+        Q(**{f"{column}__in": sorted(area_ids)}) | Q(pk__in=moved_since.order_by().values("incident"))
+    )
     split = load(period, cases=near, exempt_by=exempt_by).by_area(level)
     return {area_id: split.get(area_id, Facts(period, ())) for area_id in area_ids}
 
@@ -63,11 +65,15 @@ def _lived_in(cases: QuerySet[Incident], period: Period) -> QuerySet[Incident]:
 
     Imported cases that ended elsewhere are left out: nothing of what is counted ever happened to them here.
     """
-    entries = JournalEntry.objects.filter(
-        incident=OuterRef("pk"), at__gte=period.start, at__lt=period.end, action__in=TOLD
+    # by the indexes of what happened when, not case by case; together these are all kinds and all actions
+    entries = JournalEntry.objects.filter(action__in=TOLD, at__gte=period.start, at__lt=period.end)
+    due = Clock.objects.filter(kind__in=ClockKind.values, due_at__gte=period.start, due_at__lt=period.end)
+    lived = (
+        Q(ended_at__isnull=True)
+        | Q(ended_at__gte=period.start)
+        | Q(pk__in=entries.order_by().values("incident"))
+        | Q(pk__in=due.order_by().values("incident"))
     )
-    due = Clock.objects.filter(incident=OuterRef("pk"), due_at__gte=period.start, due_at__lt=period.end)
-    lived = Q(ended_at__isnull=True) | Q(ended_at__gte=period.start) | Exists(due) | Exists(entries)
     history = Q(is_adopted=True, ended_at__isnull=False, head_seq=1)
     return cases.filter(lived, received_at__lt=period.end).exclude(history)
 

@@ -219,7 +219,7 @@ def figures(found: Iterable[Life], start: datetime, end: datetime) -> dict[str, 
         return watch.state == "on" and watch.due is not None and watch.due < second
 
     def judged(watch: Watch) -> str:
-        """"" (not counted), "yes" or "no"."""
+        """ "" (not counted), "yes" or "no"."""
         if not during(watch.due) or watch.state in ("held", "gone"):
             return ""
         if watch.state == "over":

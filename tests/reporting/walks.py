@@ -45,6 +45,7 @@ HANDLERS = {
 STANDARDS = {"0201": ["0201-1", "0201-2"], "0102": ["0102-1"], "0202": ["0202-1"], "0301": ["0301-1"]}
 CATEGORIES = ["0201"] * 5 + ["0102", "0202", "0301"]
 
+
 @dataclass
 class Walk:
     """``world`` after some weeks; ``done`` and ``refused`` count the actions by name."""
@@ -152,9 +153,7 @@ class Walk:
         reason = "" if grant else "理由不足"
         self._counted(
             f"{kind} {'granted' if grant else 'refused'}",
-            lambda: requests.decide(
-                request_id=request_id, grant=grant, reason=reason, by=self._actor(by), at=self.now
-            ),
+            lambda: requests.decide(request_id=request_id, grant=grant, reason=reason, by=self._actor(by), at=self.now),
         )
 
     def _ask(self, case: Incident, kind: str, by: str, **more: Any) -> None:
@@ -222,8 +221,11 @@ class Walk:
         return [
             (4, "confirm_check", lambda: answer("confirm_check")),
             (1, "refute_check", lambda: answer("refute_check")),
-            (0.5, "cancel_check", lambda: self._perform(
-                case, "cancel_check", self._who(case, "acceptor"), reason="不必")),
+            (
+                0.5,
+                "cancel_check",
+                lambda: self._perform(case, "cancel_check", self._who(case, "acceptor"), reason="不必"),
+            ),
         ]
 
     def _standard(self, case: Incident) -> str:
