@@ -87,7 +87,7 @@ def test_two_postings_never_add_up(world: World) -> None:
     world.perform(handled, "request_verification", "acceptor", verifier=world.people["verifier"].pk)
     photo = [str(make_photo(world.people["two_hats"]))]
     refused = _act(world, "two_hats", handled, "pass", note="属实", attachments=photo)
-    assert (refused.status_code, refused.json()["missing"]) == (403, "verifier,verify")
+    assert (refused.status_code, refused.json()["missing"]) == (403, "asked_verifier,verify")
 
 
 def test_case_is_read_by_those_it_concerns_and_nobody_else(world: World) -> None:
