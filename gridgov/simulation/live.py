@@ -1,7 +1,7 @@
 """The city at real speed beside a running server: a part of ``manage.py serve --simulate``.
 
 It acts as people do, now and through the loop; steps, delivery and the system's own steps are the server's. What was
-reported just now goes quickly, so that a visitor sees a case through its stages in half an hour; most older cases
+reported just now goes quickly, so that a visitor sees a case through its stages in a quarter of an hour; most older cases
 take their usual time. A visitor's own case is taken up like any other.
 """
 
@@ -21,10 +21,10 @@ from gridgov.simulation.plan import View
 logger = logging.getLogger(__name__)
 
 #: What a case that was just reported takes of the usual time, and for how long it counts as such.
-QUICK = 0.1
+QUICK = 0.05
 FRESH = timedelta(hours=2)
 #: The share of older cases that go as quickly, so that there is something to see from the beginning.
-HURRIED = 0.4
+HURRIED = 0.5
 _TICK_SECONDS = 0.5
 #: Things done at most in a tick, so that a backlog is worked off before everybody's eyes and not at a stroke.
 _AT_ONCE = 2
