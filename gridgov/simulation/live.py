@@ -1,8 +1,8 @@
 """The city at real speed beside a running server: a part of ``manage.py serve --simulate``.
 
 It acts as people do, now and through the loop; steps, delivery and the system's own steps are the server's. What was
-reported just now goes quickly, so that a visitor sees a case through its stages in a quarter of an hour; most older cases
-take their usual time. A visitor's own case is taken up like any other.
+reported just now goes quickly, so that a visitor sees a case through its stages in a quarter of an hour; half of the
+older cases take their usual time. A visitor's own case is taken up like any other.
 """
 
 import logging
