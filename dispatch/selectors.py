@@ -57,6 +57,7 @@ ENTRY_LABELS: Mapping[str, Any] = {
     "ladder_paused": gettext_lazy("暂停升级提醒"),
     "ladder_released": gettext_lazy("恢复升级提醒"),
     "entry_released": gettext_lazy("重新投递"),
+    "notice_resent": gettext_lazy("重新发送通知"),
     "access_named": gettext_lazy("变更知情人"),
     "exempted": gettext_lazy("免责"),
 }

@@ -19,8 +19,9 @@ from dispatch.notify import digest, in_app
 from dispatch.notify.digest import DIGEST_OVER, STEP, digested
 from dispatch.notify.message import Message, Told
 from gridgov.common import audit, clock
-from gridgov.common.errors import Conflict, NotFound, NotPermitted
+from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
 from grids.capabilities import Capability
+from incidents.services import entry as entries
 
 __all__ = ["CHANNELS", "DIGEST_OVER", "STEP", "Message", "Told", "digested", "resend", "send_due", "store"]
 
@@ -30,6 +31,9 @@ TRIES = 6
 FIRST_PAUSE = timedelta(seconds=10)
 TEXT_LIMIT = 300
 TOPIC_LIMIT = 40
+REASON_LIMIT = 200
+#: Times a moving case is read again before somebody is told to try later.
+ATTEMPTS = 5
 
 
 def store(told: Iterable[Told], *, at: datetime) -> int:
@@ -132,22 +136,38 @@ def _alike(messages: Iterable[Message], failed: Mapping[int, str]) -> dict[tuple
     return found
 
 
-def resend(*, delivery_id: int, by: Actor, reason: str = "", at: datetime | None = None) -> None:
-    """A delivery that failed waits to be sent again, from the first try on. Audited, with the reason.
+def resend(*, delivery_id: int, by: Actor, reason: str, at: datetime | None = None) -> None:
+    """A delivery that failed waits to be sent again, from the first try on. Audited and, of a case, journalled.
 
-    Raises NotFound, NotPermitted (operate_loop), Conflict (it has not failed).
+    Raises NotFound, NotPermitted (operate_loop), FieldError (no reason), Conflict (it has not failed).
     """
     if not by.is_system and not by.may_somewhere(Capability.OPERATE_LOOP):
         needed = Capability.OPERATE_LOOP
         raise NotPermitted(_("此操作需要：%(needed)s") % {"needed": needed.label}, missing=needed.value)
-    at = at or clock.now()
-    delivery = NoticeDelivery.objects.filter(pk=delivery_id).first()
-    if delivery is None:
-        raise NotFound(_("没有这条通知"))
-    with transaction.atomic():
-        again = NoticeDelivery.objects.filter(pk=delivery_id, state=NoticeDelivery.State.FAILED)
-        if not again.update(state=NoticeDelivery.State.PENDING, attempt_count=0, next_try_at=at):
-            raise Conflict(_("这条通知没有失败"), code="not_failed")
-        actor = get_user_model().objects.filter(pk=by.user_id).first()
-        detail = {"error": delivery.last_error, "reason": reason[:200]}
-        audit.record(action="notice.resend", actor=actor, obj=delivery, detail=detail, at=at)
+    if not isinstance(reason, str) or not reason.strip():
+        raise FieldError("reason", _("请填写原因"), code="required")
+    if len(reason) > REASON_LIMIT:
+        raise FieldError("reason", _("最长%(limit)s字") % {"limit": REASON_LIMIT})
+    now = clock.now()
+    at = at or now
+    for _attempt in range(ATTEMPTS):
+        delivery = NoticeDelivery.objects.select_related("notice__incident").filter(pk=delivery_id).first()
+        if delivery is None:
+            raise NotFound(_("没有这条通知"))
+        case = delivery.notice.incident
+        with transaction.atomic():
+            # the case first, as everywhere
+            if case is not None and not entries.append(
+                case, kind="notice_resent", user_id=by.user_id, channel=by.channel, at=at, recorded_at=now,
+                payload={"delivery": delivery.pk, "user": delivery.notice.user_id, "channel": delivery.channel},
+                text=reason.strip(),
+            ):  # fmt: skip
+                continue
+            again = NoticeDelivery.objects.filter(pk=delivery_id, state=NoticeDelivery.State.FAILED)
+            if not again.update(state=NoticeDelivery.State.PENDING, attempt_count=0, next_try_at=at):
+                raise Conflict(_("这条通知没有失败"), code="not_failed")
+            actor = get_user_model().objects.filter(pk=by.user_id).first()
+            detail = {"error": delivery.last_error, "reason": reason.strip()}
+            audit.record(action="notice.resend", actor=actor, obj=delivery, detail=detail, at=at)
+        return
+    raise Conflict(_("案件正在变动，请再试一次"), code="busy")

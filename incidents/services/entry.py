@@ -17,7 +17,7 @@ KINDS = frozenset(
         "request_asked", "request_refused", "request_raised", "request_lapsed",
         "joint_signed", "joint_done", "joint_refused", "joint_waived",
         "step", "placed_again", "phone_revealed", "recomputed",
-        "ladder_paused", "ladder_released", "entry_released", "access_named", "exempted",
+        "ladder_paused", "ladder_released", "entry_released", "notice_resent", "access_named", "exempted",
     }
 )  # fmt: skip
 

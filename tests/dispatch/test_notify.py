@@ -9,7 +9,7 @@ from dispatch import notify
 from dispatch.models import Notice, NoticeDelivery
 from dispatch.notify import Told
 from gridgov.common import clock
-from gridgov.common.errors import Conflict, NotFound, NotPermitted
+from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
 from gridgov.common.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -172,16 +172,18 @@ def test_failed_one_is_sent_again_by_who_operates_the_loop(world, gateway):
     NoticeDelivery.objects.update(state="failed", attempt_count=6, next_try_at=None, last_error="号码空号")
     delivery_id = NoticeDelivery.objects.get().pk
     with pytest.raises(NotPermitted) as refused:
-        notify.resend(delivery_id=delivery_id, by=world.actor("acceptor"))
+        notify.resend(delivery_id=delivery_id, by=world.actor("acceptor"), reason="换号重发")
     assert refused.value.missing == "operate_loop"
     with pytest.raises(NotFound):
-        notify.resend(delivery_id=0, by=world.actor("duty_chief"))
+        notify.resend(delivery_id=0, by=world.actor("duty_chief"), reason="换号重发")
+    with pytest.raises(FieldError):
+        notify.resend(delivery_id=delivery_id, by=world.actor("duty_chief"), reason=" ")
     notify.resend(delivery_id=delivery_id, by=world.actor("duty_chief"), reason="换号重发")
     again = NoticeDelivery.objects.get()
     assert (again.state, again.attempt_count) == ("pending", 0)
     entry = AuditEntry.objects.get(action="notice.resend")
     assert (entry.actor, entry.detail) == (world.people["duty_chief"], {"error": "号码空号", "reason": "换号重发"})
     with pytest.raises(Conflict):
-        notify.resend(delivery_id=delivery_id, by=world.actor("duty_chief"))
+        notify.resend(delivery_id=delivery_id, by=world.actor("duty_chief"), reason="换号重发")
     gateway.fails.clear()
     assert notify.send_due(now=clock.now() + timedelta(seconds=1)) == 1

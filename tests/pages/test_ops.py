@@ -108,7 +108,12 @@ def test_failed_notice_waits_again_after_resend(world, sign_in):
     assert sign_in("acceptor").post(f"/ops/deliveries/{delivery.pk}/resend/").status_code == 403
     sign_in("duty_chief").post(f"/ops/deliveries/{delivery.pk}/resend/")
     delivery.refresh_from_db()
+    assert delivery.state == "failed"  # nothing without a reason
+    sign_in("duty_chief").post(f"/ops/deliveries/{delivery.pk}/resend/", {"reason": "号码已更正"})
+    delivery.refresh_from_db()
     assert delivery.state == "pending"
+    entry = JournalEntry.objects.get(action="notice_resent")
+    assert (entry.actor, entry.text) == (world.people["duty_chief"], "号码已更正")
 
 
 def test_dashboard_takes_the_same_statements_for_one_case_and_three(world, sign_in, statements):
