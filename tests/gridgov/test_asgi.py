@@ -1,6 +1,7 @@
 """The ASGI callable: streams first, pages as WSGI, background parts as long as the server lives."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 from gridgov.asgi import Application
 
@@ -29,7 +30,9 @@ def talk(application, scope, *messages):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(application(scope, receive, send))
+    # in a thread of its own: a browser test of the same process leaves a loop running in this one
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, application(scope, receive, send)).result()
     return sent
 
 
