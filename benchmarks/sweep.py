@@ -97,9 +97,7 @@ def mover(start: Any, stop: Any, results: Any) -> None:
             break
         with transaction.atomic():
             incident = Incident.objects.get(pk=pk)
-            if entry.append(
-                incident, kind="phone_revealed", user_id=None, at=NOW, recorded_at=NOW, payload={}
-            ):
+            if entry.append(incident, kind="phone_revealed", user_id=None, at=NOW, recorded_at=NOW, payload={}):
                 moved += 1
             else:
                 lost += 1

@@ -51,9 +51,7 @@ def verifier_for(case: Case, *, at: datetime) -> int | None:
 
 def _bar(case: Case, user_id: int, on: Any) -> str:
     worker_id = Worker.objects.filter(user=user_id).values_list("pk", flat=True).first()
-    return barred_from_verifying(
-        case, user_id=user_id, department_ids=departments_of(user_id, on), worker_id=worker_id
-    )
+    return barred_from_verifying(case, user_id=user_id, department_ids=departments_of(user_id, on), worker_id=worker_id)
 
 
 # --- after the map changed ----------------------------------------------------------------------------------------

@@ -119,9 +119,7 @@ class Book:
             found.setdefault(department_id, {}).setdefault(role, set()).add(user_id)
         return found
 
-    def handlers(
-        self, tickets: Iterable[dict[str, Any]], role: str | None = None, levels_up: int = 0
-    ) -> People:
+    def handlers(self, tickets: Iterable[dict[str, Any]], role: str | None = None, levels_up: int = 0) -> People:
         """The people of the tickets: the worker, or who holds the role in the department or the nearest one above.
 
         Without a role its handlers, else whoever is posted there.

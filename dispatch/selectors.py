@@ -362,9 +362,7 @@ def with_lead(cases: QuerySet[Incident]) -> QuerySet[Incident]:
 
 def handled_by(cases: QuerySet[Incident], department_ids: Iterable[int]) -> QuerySet[Incident]:
     """The cases with a live ticket of one of the departments."""
-    live = Ticket.objects.filter(
-        incident=OuterRef("pk"), state__in=Ticket.LIVE, department__in=sorted(department_ids)
-    )
+    live = Ticket.objects.filter(incident=OuterRef("pk"), state__in=Ticket.LIVE, department__in=sorted(department_ids))
     return cases.filter(Exists(live))
 
 

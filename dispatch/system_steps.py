@@ -110,4 +110,3 @@ def follow_parent(entry: Delivered) -> None:
             perform(number, Action.CLOSE_WITH_PARENT)
         else:
             perform(number, Action.UNMERGE, reason=_("主案件%(status)s") % {"status": Status(ended).label})
-

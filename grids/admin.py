@@ -136,8 +136,6 @@ class ServiceZoneAdmin(_Bounded):
         services.save_zone(zone=form.instance, members=members, by=request.user)
 
 
-
-
 class PatternForm(_CityForm):
     """A pattern is a regular expression."""
 

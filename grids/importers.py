@@ -219,9 +219,7 @@ def _parents_by_code(features: Features, above: list[_Held], city: _Held | None,
     return parents
 
 
-def _parents_by_overlap(
-    features: Features, above: list[_Held], city: _Held | None, plan: Plan
-) -> list[_Held | None]:
+def _parents_by_overlap(features: Features, above: list[_Held], city: _Held | None, plan: Plan) -> list[_Held | None]:
     """Each area's parent by the largest overlap with the nearest level above that it overlaps. None: the city."""
     parents: list[_Held | None] = [city if not above else None] * len(features.codes)
     for level in sorted({area.level for area in above}, reverse=True):

@@ -100,8 +100,12 @@ class Area(models.Model):
             # lon, lat in that order, on the earth
             models.CheckConstraint(
                 condition=Q(
-                    min_lon__gte=-180, max_lon__lte=180, min_lat__gte=-90, max_lat__lte=90,
-                    min_lon__lte=F("max_lon"), min_lat__lte=F("max_lat"),
+                    min_lon__gte=-180,
+                    max_lon__lte=180,
+                    min_lat__gte=-90,
+                    max_lat__lte=90,
+                    min_lon__lte=F("max_lon"),
+                    min_lat__lte=F("max_lat"),
                 ),
                 name="area_box_ordered",
             ),

@@ -146,7 +146,12 @@ def grant(
         membership, _created = AreaMembership.objects.update_or_create(
             posting_ref=posting_ref,
             defaults={
-                "user": user, "role": role, "area": area, "group": group, "starts_on": starts_on, "ends_on": ends_on,
+                "user": user,
+                "role": role,
+                "area": area,
+                "group": group,
+                "starts_on": starts_on,
+                "ends_on": ends_on,
             },
         )
         sync_members(_today(), users={user.pk, before or user.pk})

@@ -21,9 +21,7 @@ CLOCK_FIELDS = (
 def with_clocks(cases: QuerySet[Incident]) -> QuerySet[Incident]:
     """``cases`` with their clocks and pauses as JSON columns; read them with :func:`clocks_of`."""
     return cases.annotate(
-        clock_rows=rows_subquery(
-            Clock.objects.filter(incident=OuterRef("pk")), link="incident", fields=CLOCK_FIELDS
-        ),
+        clock_rows=rows_subquery(Clock.objects.filter(incident=OuterRef("pk")), link="incident", fields=CLOCK_FIELDS),
         pause_rows=rows_subquery(
             ClockSegment.objects.filter(clock__incident=OuterRef("pk"), kind="paused"),
             link="clock__incident",

@@ -70,9 +70,7 @@ CLOCKS: tuple[ClockRule, ...] = (
         _on(A.DISPATCH, A.IMPOSE, A.SEND_BACK),
         _on(A.MERGE, A.VOID, A.FORCE_CLOSE),
     ),
-    ClockRule(
-        "sign", _on(A.DISPATCH, A.IMPOSE), _on(A.SIGN), _on(A.RECALL, A.RETURN, A.VOID, A.FORCE_CLOSE)
-    ),
+    ClockRule("sign", _on(A.DISPATCH, A.IMPOSE), _on(A.SIGN), _on(A.RECALL, A.RETURN, A.VOID, A.FORCE_CLOSE)),
     ClockRule(
         "handle",
         _on(A.DISPATCH, A.IMPOSE),
@@ -87,9 +85,7 @@ CLOCKS: tuple[ClockRule, ...] = (
         _on(A.REQUEST_VERIFICATION, A.REFUSE_FEEDBACK, A.APPROVE_ON_SITE, A.REFUSE_ON_SITE),
         _on(A.VOID, A.FORCE_CLOSE),
     ),
-    ClockRule(
-        "verify", _on(A.REQUEST_VERIFICATION), _on(A.PASS, A.FAIL, A.REFUSE_ON_SITE), _on(A.VOID, A.FORCE_CLOSE)
-    ),
+    ClockRule("verify", _on(A.REQUEST_VERIFICATION), _on(A.PASS, A.FAIL, A.REFUSE_ON_SITE), _on(A.VOID, A.FORCE_CLOSE)),
     ClockRule("close", _on(A.PASS), _on(A.CLOSE), _on(A.VOID, A.FORCE_CLOSE)),
     ClockRule(
         "total",

@@ -81,9 +81,7 @@ def find(incident_id: int) -> list[Candidate]:
         value = score(distance, gap, radius_m=radius, hours=category.duplicate_hours)
         if value is not None:
             newer, older = max(incident_id, pk), min(incident_id, pk)
-            found.append(
-                Candidate(newer, older, round(value, 4), round(distance, 1), round(gap.total_seconds() / 60))
-            )
+            found.append(Candidate(newer, older, round(value, 4), round(distance, 1), round(gap.total_seconds() / 60)))
     return sorted(found, key=lambda candidate: (-candidate.score, candidate.other_id))[:KEPT]
 
 

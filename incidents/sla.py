@@ -49,9 +49,7 @@ def policies(
 def policies_of(category_id: int, standard_id: int | None) -> Callable[[str], Policy]:
     """:func:`policies` with the standard's code and version filled in from the catalogue."""
     standard = catalogue().standard(standard_id)
-    return policies(
-        category_id, standard_id, standard=(standard.code, standard.version) if standard else ("", 0)
-    )
+    return policies(category_id, standard_id, standard=(standard.code, standard.version) if standard else ("", 0))
 
 
 # --- writing ----------------------------------------------------------------------------------------------------
@@ -133,4 +131,3 @@ def _open_segments(
             for segment in plan.opened
         ]
     )
-

@@ -192,9 +192,7 @@ def store(*, month: AssessmentMonth, rows: Iterable[Row]) -> None:
     with transaction.atomic():
         Assessment.objects.bulk_create(
             [
-                Assessment(
-                    month=month, grid_id=row.grid_id, worker_id=row.worker_id, lines=row.lines, score=row.score
-                )
+                Assessment(month=month, grid_id=row.grid_id, worker_id=row.worker_id, lines=row.lines, score=row.score)
                 for row in rows
             ],
             ignore_conflicts=True,

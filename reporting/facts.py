@@ -96,9 +96,7 @@ def _held(row: Sequence[Any], period: Period) -> CaseFact | None:
     return fact if head == row[-1] and last_at is not None and last_at < period.end else None
 
 
-def _read(
-    rows: Iterable[Sequence[Any]], ids: Any, period: Period, exempt_by: datetime | None
-) -> dict[int, CaseFact]:
+def _read(rows: Iterable[Sequence[Any]], ids: Any, period: Period, exempt_by: datetime | None) -> dict[int, CaseFact]:
     journal: dict[int, list[Said]] = {}
     entries = JournalEntry.objects.filter(incident__in=ids, action__in=TOLD)
     for pk, *said, payload in entries.order_by("incident", "seq").values_list(

@@ -301,9 +301,7 @@ def case_fact(
         elif said.action in ("request_verification", "reassign_verification"):
             asked = payload.get("verifier")
         _listen(known, said, asked)
-        entries.append(
-            Entry(said.seq, said.action, said.at, said.actor_id, assignment, payload.get("result", ""))
-        )
+        entries.append(Entry(said.seq, said.action, said.at, said.actor_id, assignment, payload.get("result", "")))
         if said.action in _LEAVES_TICKET:
             assignment = 0
         if said.status_to != status:

@@ -264,7 +264,8 @@ def on_time_sign(facts: Facts) -> Figure:
 
 
 @_indicator(
-    _("按期处置率"), Unit.RATIO,
+    _("按期处置率"),
+    Unit.RATIO,
     _("应于本期内处置的工单中，按期处置的比例；一张工单各轮（含返工）都按期才算按期。期末挂账、取消、免责的不计。"),
 )
 def on_time_handle(facts: Facts) -> Figure:
@@ -318,9 +319,7 @@ def on_time_close(facts: Facts) -> Figure:
     return _on_time(facts, "close")
 
 
-@_indicator(
-    _("全程按时率"), Unit.RATIO, _("全程时限于本期内到期的案件中，按时办结的比例；直接答复、强制结案另计。")
-)
+@_indicator(_("全程按时率"), Unit.RATIO, _("全程时限于本期内到期的案件中，按时办结的比例；直接答复、强制结案另计。"))
 def on_time_total(facts: Facts) -> Figure:
     """Of the total clocks due in the period, those stopped in time; answers and forced closings are apart."""
     due = (c for c in facts.clocks("total") if _counts(c, facts.period) and c.ended_by not in APART)
@@ -343,8 +342,11 @@ def _to_close(facts: Facts) -> Iterable[ClockFact]:
 
 
 @_indicator(
-    _("结案率"), Unit.RATIO,
-    _("应结案（全程时限于本期内到期）的案件中，期末已结案的比例。不予受理、不予立案、直接答复、强制结案、期末挂账的不计。"),
+    _("结案率"),
+    Unit.RATIO,
+    _(
+        "应结案（全程时限于本期内到期）的案件中，期末已结案的比例。不予受理、不予立案、直接答复、强制结案、期末挂账的不计。"
+    ),
 )
 def closing_ratio(facts: Facts) -> Figure:
     """结案率: of the cases due to be closed in the period, those closed by its end, in time or not. Ratio of cases."""
@@ -352,8 +354,11 @@ def closing_ratio(facts: Facts) -> Figure:
 
 
 @_indicator(
-    _("按期结案率"), Unit.RATIO,
-    _("应结案（全程时限于本期内到期）的案件中，按期结案的比例。不予受理、不予立案、直接答复、强制结案、期末挂账、免责的不计。"),
+    _("按期结案率"),
+    Unit.RATIO,
+    _(
+        "应结案（全程时限于本期内到期）的案件中，按期结案的比例。不予受理、不予立案、直接答复、强制结案、期末挂账、免责的不计。"
+    ),
 )
 def closing_on_time_ratio(facts: Facts) -> Figure:
     """按期结案率: of the cases due to be closed in the period, those closed in time. Ratio of cases."""
@@ -400,7 +405,8 @@ def extension_ratio(facts: Facts) -> Figure:
 
 
 @_indicator(
-    _("平均处置工时"), Unit.WORK_HOURS,
+    _("平均处置工时"),
+    Unit.WORK_HOURS,
     _("本期内反馈、期末未返工的工单，各轮处置所用工作时（挂账不计）的平均值。单位：工作时。"),
 )
 def average_handling_hours(facts: Facts) -> Figure:
@@ -428,7 +434,8 @@ _NOT_VALID = ("reject", "decline", "void")
 
 
 @_indicator(
-    _("有效上报率"), Unit.RATIO,
+    _("有效上报率"),
+    Unit.RATIO,
     _("网格员上报、本期内有定论的案件中，予以立案或自行处置通过的比例。并案、直接答复的不计。单位：件。"),
 )
 def valid_report_ratio(facts: Facts) -> Figure:

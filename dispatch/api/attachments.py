@@ -33,7 +33,9 @@ class Attachments(APIView):
     @extend_schema(
         operation_id="attachments_upload",
         summary=_("上传照片或文件"),
-        description=_("照片（JPEG、PNG、WebP、AVIF）按内容检查并重新编码，位置和时间另存、其余信息清除；PDF和MP4只供下载。"),
+        description=_(
+            "照片（JPEG、PNG、WebP、AVIF）按内容检查并重新编码，位置和时间另存、其余信息清除；PDF和MP4只供下载。"
+        ),
         request={"multipart/form-data": bodies.UploadBody},
         responses={201: answers.UploadAnswer, **answers.problems(400, 401, 413)},
     )

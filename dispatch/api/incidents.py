@@ -106,9 +106,7 @@ class IncidentDetail(APIView):
         operation_id="incidents_retrieve",
         summary=_("案件详情：时钟、流转记录、工单、申请、附件和可办操作"),
         parameters=[
-            OpenApiParameter(
-                "journal_after", int, description=_("流转记录自此序号之后，每页100条，见journal_next")
-            )
+            OpenApiParameter("journal_after", int, description=_("流转记录自此序号之后，每页100条，见journal_next"))
         ],
         responses={200: answers.CaseAnswer, **answers.problems(401, 404)},
     )

@@ -302,9 +302,7 @@ def ticket_of(ticket: TicketState, view: CaseView) -> dict[str, Any]:
         "assignment": ticket.assignment,
         "is_lead": ticket.is_lead,
         "is_final": ticket.is_final,
-        "handler": handler_of(
-            ticket.department_id, ticket.worker_id, view.worker_names.get(ticket.worker_id or 0, "")
-        ),
+        "handler": handler_of(ticket.department_id, ticket.worker_id, view.worker_names.get(ticket.worker_id or 0, "")),
         "state": ticket.state,
         "state_label": str(Ticket.State(ticket.state).label),
         "round": ticket.round,

@@ -38,7 +38,11 @@ class Request(models.Model):
     level = models.PositiveSmallIntegerField(_("审批级"), default=0)
     decide_by_at = models.DateTimeField(_("应于何时前审批"), null=True, blank=True)
     decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("审批人"), null=True, blank=True, on_delete=models.PROTECT,
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("审批人"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
         related_name="+",
     )
     decided_at = models.DateTimeField(_("审批时间"), null=True, blank=True)

@@ -47,9 +47,7 @@ def store(told: Iterable[Told], *, at: datetime) -> int:
     about = [one for one in told if one.incident_id is not None]
     ids = _store_notices(about, at)
     digests = digest.store((one for one in told if digest.is_digest(one.topic)), at=at)
-    deliveries = [
-        NoticeDelivery(notice_id=ids[_key(one)], channel=one.channel, next_try_at=at) for one in about
-    ] + [
+    deliveries = [NoticeDelivery(notice_id=ids[_key(one)], channel=one.channel, next_try_at=at) for one in about] + [
         NoticeDelivery(notice_id=digests[one.user_id], channel=one.channel, next_try_at=at)
         for one in told
         if digest.is_digest(one.topic)

@@ -25,9 +25,7 @@ class _JSONRows(Aggregate):
         return self.as_sql(compiler, connection, function="JSON_GROUP_ARRAY", **context)
 
     def as_postgresql(self, compiler, connection, **context):  # type: ignore[no-untyped-def]
-        return self.as_sql(
-            compiler, connection, template="(%(function)s(%(expressions)s))::text", **context
-        )
+        return self.as_sql(compiler, connection, template="(%(function)s(%(expressions)s))::text", **context)
 
 
 def rows_subquery(children: QuerySet[Any], *, link: str, fields: Iterable[str] = (), **expressions: Expression | str):
@@ -37,12 +35,7 @@ def rows_subquery(children: QuerySet[Any], *, link: str, fields: Iterable[str] =
     NULL where there is none: read it with :func:`rows`.
     """
     spec: dict[str, Any] = {name: F(name) for name in fields} | expressions
-    grouped = (
-        children.order_by()
-        .values(link)
-        .annotate(_rows=_JSONRows(JSONObject(**spec)))
-        .values("_rows")
-    )
+    grouped = children.order_by().values(link).annotate(_rows=_JSONRows(JSONObject(**spec))).values("_rows")
     return Subquery(grouped, output_field=TextField())
 
 

@@ -69,10 +69,7 @@ class Clock(models.Model):
             # a live clock has not stopped, an ended one has and fires nothing more
             models.CheckConstraint(
                 condition=Q(state__in=["running", "paused"], stopped_at__isnull=True)
-                | (
-                    ~Q(state__in=["running", "paused"])
-                    & Q(stopped_at__isnull=False, next_step_at__isnull=True)
-                ),
+                | (~Q(state__in=["running", "paused"]) & Q(stopped_at__isnull=False, next_step_at__isnull=True)),
                 name="clock_stopped_iff_ended",
             ),
             # a paused clock fires nothing
@@ -80,9 +77,7 @@ class Clock(models.Model):
                 condition=~Q(state="paused") | Q(next_step_at__isnull=True), name="clock_paused_fires_nothing"
             ),
             # met and late are statements about a limit
-            models.CheckConstraint(
-                condition=~Q(state="late") | Q(due_at__isnull=False), name="clock_late_has_due"
-            ),
+            models.CheckConstraint(condition=~Q(state="late") | Q(due_at__isnull=False), name="clock_late_has_due"),
         ]
         indexes = [
             models.Index(fields=["next_step_at"], condition=Q(next_step_at__isnull=False), name="clock_armed"),

@@ -149,4 +149,3 @@ def write(prepared: Prepared) -> JournalEntry | None:
     entry.save(force_insert=True)
     announce(incident.pk, entry.seq)
     return entry
-

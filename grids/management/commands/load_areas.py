@@ -33,9 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help=_("只校验和显示差异，不写入"))
 
     def handle(self, *args: Any, **options: Any) -> None:
-        columns = Columns(
-            options["code_field"], options["name_field"], options["parent_field"], options["kind_field"]
-        )
+        columns = Columns(options["code_field"], options["name_field"], options["parent_field"], options["kind_field"])
         try:
             features = read_features(options["file"], columns, to_lonlat=converter(options["crs"]))
             plan = importers.plan_load(

@@ -10,4 +10,3 @@ class Command(RegisterCommand):
     help = _("从CSV导入专属网格（列：code，name，kind，areas …）")
     plan = staticmethod(plan_zones)
     has_points = False
-
