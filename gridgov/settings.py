@@ -162,6 +162,8 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["gridgov.common.api.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "gridgov.common.problems.handle",
+    # A throttle counts by the sender's address: X-Forwarded-For is anybody's to write but for our own proxy.
+    "NUM_PROXIES": 1 if BEHIND_TLS else 0,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {

@@ -5,11 +5,13 @@ from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from dispatch.api.health import healthz
+from dispatch.views.session import AdminSignIn
 from gridgov.common.problems import no_such_path
 
 handler500 = "gridgov.common.problems.broken"
 
 urlpatterns = [
+    path("admin/login/", AdminSignIn.as_view()),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

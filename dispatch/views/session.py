@@ -64,6 +64,16 @@ class SignIn(LoginView):
         return "sign_in:" + hashlib.sha256(f"{login}\n{limits.address(self.request)}".encode()).hexdigest()
 
 
+class AdminSignIn(SignIn):
+    """The same for the admin pages, so that a password is not guessed there without end.
+
+    Who is signed in and may not be there is asked again, not sent round in a circle.
+    """
+
+    redirect_authenticated_user = False
+    next_page = "admin:index"
+
+
 class SignOut(LogoutView):
     http_method_names = ["post"]
 

@@ -65,6 +65,15 @@ def test_guessing_is_slowed_down_for_that_account_alone(world: World) -> None:
     assert client.post(URL, {"login": "dispatcher", "password": PASSWORD}).status_code == 200
 
 
+def test_guessing_is_slowed_down_whatever_address_the_sender_claims(world: World) -> None:
+    client = world.client()
+    for n in range(10):
+        guess = client.post(URL, {"login": "acceptor", "password": "wrong"}, HTTP_X_FORWARDED_FOR=f"10.0.0.{n}")
+        assert guess.status_code == 401
+    slowed = client.post(URL, {"login": "acceptor", "password": PASSWORD}, HTTP_X_FORWARDED_FOR="10.0.0.99")
+    assert slowed.status_code == 429
+
+
 def test_token_of_a_closed_account_is_worth_nothing(world: World) -> None:
     client = world.client("acceptor")
     assert client.get("/api/v1/me/").status_code == 200

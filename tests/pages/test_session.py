@@ -48,6 +48,25 @@ def test_sign_in_stops_listening_after_many_wrong_passwords(world):
     assert other.status_code == 302
 
 
+def test_admin_sign_in_stops_listening_too(world):
+    for _time in range(8):
+        assert Client().post("/admin/login/", {"username": "system_admin", "password": "x"}).status_code == 400
+    assert Client().post("/admin/login/", {"username": "system_admin", "password": PASSWORD}).status_code == 429
+    assert Client().post("/login/", {"username": "system_admin", "password": PASSWORD}).status_code == 429
+    admitted = Client().post("/admin/login/", {"username": "security_admin", "password": PASSWORD})
+    assert (admitted.status_code, admitted.url) == (302, "/admin/")
+
+
+def test_admin_asks_who_may_not_be_there_to_sign_in_as_another(sign_in):
+    client = sign_in("acceptor")
+    assert client.get("/admin/").url == "/admin/login/?next=/admin/"
+    assert client.get("/admin/login/?next=/admin/").status_code == 200
+    elsewhere = Client().post(
+        "/admin/login/?next=https://elsewhere.example/", {"username": "system_admin", "password": PASSWORD}
+    )
+    assert elsewhere.url == "/admin/"
+
+
 def test_sign_in_without_csrf_token_says_that_the_page_is_stale(world):
     client = Client(enforce_csrf_checks=True)
     response = client.post("/login/", {"username": "acceptor", "password": PASSWORD})
