@@ -196,6 +196,8 @@ def leave(*, worker: Worker, on: date, reason: str, by: User | None = None) -> W
         worker = Worker.objects.select_for_update().get(pk=worker.pk)
         open_postings = Posting.objects.filter(Q(ends_on__isnull=True) | Q(ends_on__gt=on), worker=worker)
         for posting in open_postings:
+            # nobody takes by this what he may not end by itself: an administrator's posting, or one elsewhere
+            _require_for(by, posting)
             if posting.starts_on > on:
                 _withdraw(posting, reason, by)
             else:

@@ -162,6 +162,17 @@ def test_who_leaves_loses_everything(world):
         services.post(worker=worker, role="dispatcher", area=world.areas["620901"], starts_on=today())
 
 
+def test_system_administrator_does_not_remove_the_other_administrators(world):
+    for login in ("audit_admin", "security_admin"):
+        with pytest.raises(NotPermitted) as refused:
+            services.leave(worker=world.workers[login], on=today(), reason="调离", by=world.people["system_admin"])
+        assert refused.value.missing == "manage_security"
+        assert User.objects.get(username=login).is_active
+        assert not Posting.objects.filter(worker=world.workers[login], ends_on__isnull=False).exists()
+    services.leave(worker=world.workers["dispatcher"], on=today(), reason="调离", by=world.people["system_admin"])
+    assert not User.objects.get(username="dispatcher").is_active
+
+
 def test_nobody_leaves_tomorrow(world):
     with pytest.raises(FieldError) as caught:
         services.leave(worker=world.workers["verifier"], on=today() + DAY, reason="调离")
