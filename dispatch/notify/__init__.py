@@ -21,6 +21,9 @@ from dispatch.notify.message import Message, Told
 from gridgov.common import audit, clock
 from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
 from grids.capabilities import Capability
+from grids.models import LEVEL_NAMES
+from grids.spatial import areas
+from incidents.models import Incident
 from incidents.services import entry as entries
 
 __all__ = ["CHANNELS", "DIGEST_OVER", "STEP", "Message", "Told", "digested", "resend", "send_due", "store"]
@@ -139,9 +142,7 @@ def resend(*, delivery_id: int, by: Actor, reason: str, at: datetime | None = No
 
     Raises NotFound, NotPermitted (operate_loop), FieldError (no reason), Conflict (it has not failed).
     """
-    if not by.is_system and not by.may_somewhere(Capability.OPERATE_LOOP):
-        needed = Capability.OPERATE_LOOP
-        raise NotPermitted(_("此操作需要：%(needed)s") % {"needed": needed.label}, missing=needed.value)
+    _may_operate(None, by)
     if not isinstance(reason, str) or not reason.strip():
         raise FieldError("reason", _("请填写原因"), code="required")
     if len(reason) > REASON_LIMIT:
@@ -153,6 +154,7 @@ def resend(*, delivery_id: int, by: Actor, reason: str, at: datetime | None = No
         if delivery is None:
             raise NotFound(_("没有这条通知"))
         case = delivery.notice.incident
+        _may_operate(case, by)
         with transaction.atomic():
             # the case first, as everywhere
             if case is not None and not entries.append(
@@ -169,3 +171,17 @@ def resend(*, delivery_id: int, by: Actor, reason: str, at: datetime | None = No
             audit.record(action="notice.resend", actor=actor, obj=delivery, detail=detail, at=at)
         return
     raise Conflict(_("案件正在变动，请再试一次"), code="busy")
+
+
+def _may_operate(case: Incident | None, by: Actor) -> None:
+    """Nothing where ``by`` operates the loop at the case (anywhere, for what is of no case), else NotPermitted."""
+    needed = Capability.OPERATE_LOOP
+    if by.is_system:
+        return
+    if case is None:
+        able = by.may_somewhere(needed)
+    else:
+        place = (getattr(case, f"{level}_id") for level in LEVEL_NAMES.values())
+        able = by.may(needed, (*areas.get(case.holder_id).ancestors, *place))
+    if not able:
+        raise NotPermitted(_("此操作需要：%(needed)s") % {"needed": needed.label}, missing=needed.value)

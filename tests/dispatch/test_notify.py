@@ -174,6 +174,9 @@ def test_failed_one_is_sent_again_by_who_operates_the_loop(world, gateway):
     with pytest.raises(NotPermitted) as refused:
         notify.resend(delivery_id=delivery_id, by=world.actor("acceptor"), reason="换号重发")
     assert refused.value.missing == "operate_loop"
+    with pytest.raises(NotPermitted):
+        # of another district
+        notify.resend(delivery_id=delivery_id, by=world.actor("duty_chief_b"), reason="换号重发")
     with pytest.raises(NotFound):
         notify.resend(delivery_id=0, by=world.actor("duty_chief"), reason="换号重发")
     with pytest.raises(FieldError):
