@@ -6,7 +6,7 @@ the next level of ``workflow.DECIDERS``.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -134,7 +134,7 @@ def _askable(
         return incident.extension_count
     if kind is RequestKind.SUSPEND:
         assert until is not None
-        return 2 if (until - at).days > LONG_SUSPENSION_DAYS else 1
+        return 2 if until - at > timedelta(days=LONG_SUSPENSION_DAYS) else 1
     return 1 if kind is RequestKind.VOID else 2
 
 

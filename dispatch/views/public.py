@@ -19,7 +19,7 @@ from dispatch.actors import Actor, actor_by_link
 from dispatch.cases import Case
 from dispatch.forms import ActionForm, ReportForm
 from dispatch.offers import open_actions
-from dispatch.selectors import case_view
+from dispatch.selectors import Entry, case_view
 from dispatch.views.files import answer
 from dispatch.views.limits import too_often
 from dispatch.views.report import body
@@ -31,7 +31,7 @@ from grids.models import Component
 from grids.spatial import areas
 from incidents.catalogue import catalogue
 from incidents.models import Incident
-from incidents.workflow import REJECT_REASONS, Status
+from incidents.workflow import ENDED, REJECT_REASONS, Status
 
 PUBLIC = Actor(user_id=None, channel="link")
 #: What the reporter may do by his link, and what he is asked for.
@@ -195,7 +195,9 @@ def _link_page(
             continue
         form = bound if bound is not None and bound.offer.action == offer.action else ActionForm(offer, case)
         forms.append((offer, form, [form[name] for name in wanted if name in form.fields]))
-    ended = next((e for e in reversed(view.journal) if e.action in ("reject", "decline", "answer")), None)
+    # how it ended last: what was said before it was taken up again is no answer any more
+    ended = next((e for e in reversed(view.journal) if e.action != "evaluate" and _ended(e)), None)
+    ended = ended if ended is not None and ended.action in ("reject", "decline", "answer") else None
     reply = (
         ended.text
         if ended is not None and case.incident.status in ("rejected", "declined", "closed", "evaluated")
@@ -223,6 +225,10 @@ def _link_page(
         },
         status=status,
     )
+
+
+def _ended(entry: Entry) -> bool:
+    return entry.status_to != entry.status_from and entry.status_to in ENDED
 
 
 def reopen_until(case: Case) -> Any:

@@ -123,6 +123,13 @@ def test_requests_lapse_with_their_ticket_and_with_the_case(world: World) -> Non
         assert decided.value.code == "decided_before"
 
 
+@pytest.mark.parametrize(("span", "level"), [(timedelta(days=30), 1), (timedelta(days=30, minutes=1), 2)])
+def test_suspension_of_over_30_days_is_the_leaders_to_grant(world: World, span: timedelta, level: int) -> None:
+    case = Journey(world).to("handling")
+    pk = case.ask("suspend", "department_handler", until=case.at + span)
+    assert case.request(pk).level == level
+
+
 def test_signing_and_suspending_let_the_others_wait_on(world: World) -> None:
     case = Journey(world).to("dispatched")
     returning = case.ask("return", "department_handler")

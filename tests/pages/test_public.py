@@ -97,6 +97,24 @@ def test_reporter_judges_once(world):
     assert "你的评价：满意" in Client().get(f"/r/{token}/").text
 
 
+def test_link_no_longer_says_why_a_case_was_once_rejected(world, monkeypatch):
+    report = world.report
+
+    def once_rejected(**values):
+        number = report(**values)
+        world.perform(number, "reject", "acceptor", reason="unclear", note="地点不详")
+        assert "地点不详" in Client().get(f"/r/{world.case(number).reporter.token}/").text
+        world.perform(number, "reinstate", "duty_chief", reason="补充了地点")
+        return number
+
+    monkeypatch.setattr(world, "report", once_rejected)
+    _number, token = closed(world)
+    page = Client().get(f"/r/{token}/").text
+    assert "已办结，请评价" in page
+    assert "地点不详" not in page
+    assert "信息不全" not in page
+
+
 def test_reporter_reopens_within_the_days(world):
     number, token = closed(world)
     version = world.case(number).version
