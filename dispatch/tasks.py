@@ -4,6 +4,7 @@ What is due stands in the database. Each looks in sets and gives up after a few 
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -24,7 +25,14 @@ PLACE_AGAIN_FOR = timedelta(seconds=60)
 #: A form that was left open is not filled in after a week.
 UPLOADS_KEPT_FOR = timedelta(days=7)
 
-poker = delivery.Poker(lambda: deliver_pending.delay())
+#: A poke that was not fetched by then is dropped: the one before it is still delivering, or the sweep will.
+POKE_EXPIRES_SECONDS = 2
+#: Under a load that never ends one task hands over to the next after so many rounds.
+ROUNDS = 3
+
+poker = delivery.Poker(lambda: deliver_pending.apply_async(expires=POKE_EXPIRES_SECONDS))
+_delivering = threading.Lock()
+_wanted = threading.Event()
 
 
 def _while_any(step: Callable[[], int]) -> int:
@@ -48,7 +56,24 @@ def sweep_clocks() -> int:
 
 @shared_task(name="dispatch.deliver_pending")
 def deliver_pending() -> int:
-    """Every entry that waits for delivery has been tried, and the notices made of it are sent."""
+    """Every entry that waits for delivery has been tried, and the notices made of it are sent.
+
+    One at a time in a process: pokes come faster than a loaded worker delivers, and must not take every thread from
+    the sweep and the heartbeat. Whoever finds another at it leaves word, and that one looks once more.
+    """
+    _wanted.set()
+    delivered = rounds = 0
+    while rounds < ROUNDS and _wanted.is_set() and _delivering.acquire(blocking=False):
+        try:
+            _wanted.clear()
+            rounds += 1
+            delivered += _deliver()
+        finally:
+            _delivering.release()
+    return delivered
+
+
+def _deliver() -> int:
     told = 0
 
     def step() -> int:

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 class WorkerThread:
     """A Celery worker with a small pool of threads."""
 
-    def __init__(self, app: Celery, *, concurrency: int = 2) -> None:
+    def __init__(self, app: Celery, *, concurrency: int = 3) -> None:
         self._app = app
         self._concurrency = concurrency
         self._ready = threading.Event()
