@@ -211,8 +211,13 @@ def stopped(clock: ClockState, at: datetime, *, cancel: bool = False) -> ClockSt
     late = clock.due_at is not None and at.replace(microsecond=0) > clock.due_at
     state = "cancelled" if cancel else "late" if late else "met"
     at = max(at, clock.started_at)
-    breached_at = clock.breached_at or (clock.due_at if state == "late" else None)
-    return replace(clock, state=state, stopped_at=at, pauses=pauses, steps=(), breached_at=breached_at)
+    breached_at, cured_at = clock.breached_at, clock.breach_cured_at
+    if state == "late" and (breached_at is None or cured_at is not None):
+        # late again after a cured breach, and no sweep came between: the first stands in the journal
+        breached_at, cured_at = clock.due_at, None
+    return replace(
+        clock, state=state, stopped_at=at, pauses=pauses, steps=(), breached_at=breached_at, breach_cured_at=cured_at
+    )
 
 
 def rework_allowance(clock: ClockState, calendars: Calendars, share: float = REWORK_SHARE) -> Allowance | None:

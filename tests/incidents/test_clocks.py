@@ -234,3 +234,15 @@ def test_amendment_keeps_or_restarts_handle_and_never_total() -> None:
         assert (handle.allowance.minutes, handle.assignment) == (480, 1)
         assert (total.cycle, total.started_at, total.allowance.minutes) == (1, START, 480)
         assert {clock.kind for clock in ledger.live()} == LIVE_CLOCKS["handling"]
+
+
+@pytest.mark.parametrize(("hours", "state", "breached", "cured"), [(4, "met", 1, 2), (5, "late", 4, None)])
+def test_stop_after_a_cured_breach_is_judged_by_the_new_due_time(hours, state, breached, cured):
+    hour = timedelta(hours=1)
+    clock = clocks.ClockState(
+        kind="handle", cycle=1, started_at=START, holder_id=1, due_at=START + 4 * hour, breached_at=START + hour,
+        breach_cured_at=START + 2 * hour,
+    )  # fmt: skip
+    ended = clocks.stopped(clock, START + hours * hour)
+    assert (ended.state, ended.breached_at) == (state, START + breached * hour)
+    assert ended.breach_cured_at == (START + cured * hour if cured else None)
