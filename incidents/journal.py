@@ -290,5 +290,6 @@ def _file_lines() -> dict[int, str]:
     for line in path.read_text(encoding="utf-8").splitlines():
         parts = line.split()
         if len(parts) == 4 and parts[0].isdigit():
-            found[int(parts[0])] = parts[3]
+            # the first line of a number counts: a later one would be how a rewritten history agrees with the file
+            found.setdefault(int(parts[0]), parts[3])
     return found

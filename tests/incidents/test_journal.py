@@ -192,6 +192,15 @@ def test_checkpoint_made_anew_does_not_agree_with_the_file(world):
     assert "校验点与外部文件不符" in disproved()[1]
 
 
+def test_line_added_to_the_file_does_not_make_a_rewritten_checkpoint_good(world):
+    world.report()
+    journal.make_checkpoint(at=START)
+    forge("UPDATE incidents_checkpoint SET digest = 'f'")
+    with Path(settings.CHECKPOINT_FILE).open("a") as file:
+        file.write("1 1 2026-03-10T09:00:00+00:00 f\n")
+    assert "校验点与外部文件不符" in disproved()[1]
+
+
 def test_one_case_can_be_proved_alone(world):
     number, other = world.report(), world.report()
     forge("UPDATE incidents_journalentry SET mac = 'f' WHERE incident_id = %s", Incident.objects.get(number=other).pk)
