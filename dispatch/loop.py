@@ -8,7 +8,7 @@ Conflict that says who did what when, any other call is tried again.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -75,7 +75,7 @@ def report(
 ) -> reporting_in.Received:
     """A new case. The public reports by QR code and web, workers on patrol, the desk for everybody else."""
     _may_report(body, by)
-    return reporting_in.report(
+    received = reporting_in.report(
         body=body,
         user_id=by.user_id,
         role=next(iter(by.roles), ""),
@@ -85,6 +85,8 @@ def report(
         named_for=confidential.of_the_desk,
         at=at,
     )
+    # a field worker may settle on the spot what he reports: the reporter's link, and so the rating, is not his
+    return replace(received, token="") if body.source in WORKER_SOURCES else received
 
 
 def _may_report(body: reporting_in.Report, by: Actor) -> None:

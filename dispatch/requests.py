@@ -19,7 +19,7 @@ from dispatch.actors import SYSTEM, Actor
 from dispatch.cases import Case, RequestState, case_from, with_all
 from dispatch.loop import Outcome, carry_out, last_move, read
 from dispatch.models import Request
-from dispatch.parties import chain_for, label, missing_for, standing
+from dispatch.parties import chain_for, dispatched, label, missing_for, standing
 from dispatch.payload import NOTE_LIMIT, REASON_LIMIT, uuids
 from dispatch.visibility import may_see
 from gridgov.common import clock, work_calendar
@@ -256,6 +256,8 @@ def _role(case: Case, request: RequestState, by: Actor) -> str:
 
 def _grant(case: Case, request: RequestState, text: str, by: Actor, at: datetime, now: datetime) -> Outcome | None:
     line = _line(case, RequestKind(request.kind))
+    if line.target is Status.CLOSED and by.user_id is not None and dispatched(case, by.user_id):
+        raise NotPermitted(_("派遣人不得核查或结束本案"), missing="separation:dispatcher")
     given: dict[str, Any] = {"reason": request.reason}
     if request.until is not None:
         given["until"] = request.until

@@ -11,6 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
+from django.db.models import F, Value
+from django.db.models.functions import Greatest
 from django.utils.translation import gettext as _
 
 from dispatch import payload as read
@@ -437,7 +439,7 @@ def _supervise(asked: Asked) -> Step:
         if until <= asked.at:
             raise FieldError("until", _("回复期限须晚于现在"))
         facts["until"] = until.isoformat()
-    return Step(changes={"supervision_level": max(level, current)}, facts=facts)
+    return Step(changes={"supervision_level": Greatest(F("supervision_level"), Value(level))}, facts=facts)
 
 
 def _note(asked: Asked) -> Step:

@@ -96,7 +96,7 @@ def _draw(
 
 
 def _polygons(shape: Any, view: tuple[float, float, float, float]) -> str:
-    parts = [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon"]
+    parts = [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon" and not part.is_empty]
     return "".join(_path(ring, view) + "Z" for part in parts for ring in (part.exterior, *part.interiors))
 
 

@@ -211,3 +211,22 @@ def test_refusals_of_any_kind_leave_nothing_behind(world: World) -> None:
         requests.ask(number=case.number, kind="extend", by=world.actor("department_handler"), reason="要")
     assert JournalEntry.objects.count() == rows
     assert audit(case.number).version == case.case.version
+
+
+def test_leader_who_dispatched_does_not_close_by_granting(world: World) -> None:
+    case = Journey(world).to("filed")
+    world_leader = world.people["leader"]
+    post(worker=world.workers["leader"], role="dispatcher", area=world.areas["620901"], starts_on=SINCE)
+    case.do("dispatch", "leader", lead=world.lead())
+    pk = case.ask("force_close", "dispatcher", reason="道路整体改造")
+    with pytest.raises(NotPermitted) as refused:
+        case.decide(pk, "leader")
+    assert refused.value.missing == "separation:dispatcher"
+    assert world_leader.pk == case.case.tickets.get().dispatched_by_id
+
+
+def test_worker_gets_no_reporters_link_to_rate_his_own_work(world: World) -> None:
+    by = world.actor("grid_worker")
+    received = loop.report(body=world.body(source="worker", reporter_name="路人"), by=by)
+    assert received.token == ""
+    assert loop.report(body=world.body(reporter_name="来电人"), by=world.actor("acceptor")).token
