@@ -18,5 +18,6 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("dispatch.api.urls")),
     re_path("^api/", no_such_path),
+    path("", include("reporting.urls")),
     path("", include("dispatch.urls")),
 ]

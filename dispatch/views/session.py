@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dispatch.views import limits
 from dispatch.views.desk_table import HOME
-from dispatch.views.shell import guarded, is_field_worker, page
+from dispatch.views.shell import guarded, home_of, is_field_worker, page
 from gridgov.common import clock
 from grids.capabilities import Capability
 
@@ -82,6 +82,8 @@ class SignOut(LogoutView):
 def home(request: HttpRequest) -> HttpResponse:
     """To the person's first queue; to the notices for somebody who has none."""
     actor = request.actor
+    if (elsewhere := home_of(actor)) is not None:
+        return redirect(elsewhere)
     for role, desk in HOME:
         if role.value in actor.roles:
             return redirect("pages:queue", desk)

@@ -9,6 +9,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from dispatch.actors import Actor, actor_of
@@ -37,6 +38,32 @@ class Link:
     label: str
     url: str
     is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page that an app above this one puts into the bar. ``place``: see ``_nav``; ``begins``: roles whose home it is."""
+
+    label: str | Promise
+    url_name: str
+    allowed: Callable[[Actor], bool]
+    place: int
+    begins: frozenset[Role] = frozenset()
+
+
+_entries: list[Entry] = []
+
+
+def add_entry(entry: Entry) -> None:
+    """The bar has the page from now on. Called once, when the app is ready."""
+    if entry not in _entries:
+        _entries.append(entry)
+
+
+def home_of(actor: Actor) -> str | None:
+    """The address of a page above this app at which one of the person's roles begins; None for the desks' own."""
+    roles = {Role(role) for role in actor.roles}
+    return next((reverse(e.url_name) for e in _entries if e.begins & roles and e.allowed(actor)), None)
 
 
 def page(view: View) -> View:
@@ -99,17 +126,20 @@ def is_field_worker(actor: Actor) -> bool:
 
 
 def _nav(path: str, actor: Actor) -> list[Link]:
-    found: list[tuple[str, str]] = []
+    """By place: tasks 10, queues 20, tickets 30, reporting 40, what apps above add, operations 90."""
+    found: list[tuple[int, str, str]] = []
     if is_field_worker(actor):
-        found.append((_("我的任务"), reverse("pages:tasks")))
-    found += [(str(DESKS[key].label), reverse("pages:queue", args=[key])) for key in desks_of(actor)]
+        found.append((10, _("我的任务"), reverse("pages:tasks")))
+    found += [(20, str(DESKS[key].label), reverse("pages:queue", args=[key])) for key in desks_of(actor)]
     if actor.department_ids or is_field_worker(actor):
-        found.append((_("工单"), reverse("pages:inbox")))
+        found.append((30, _("工单"), reverse("pages:inbox")))
     if actor.may_somewhere(Capability.REPORT_INCIDENT):
-        found.append((_("上报"), reverse("pages:report")))
+        found.append((40, _("上报"), reverse("pages:report")))
+    found += [(e.place, str(e.label), reverse(e.url_name)) for e in _entries if e.allowed(actor)]
     if actor.may_somewhere(Capability.OPERATE_LOOP):
-        found.append((_("运维"), reverse("pages:ops")))
-    return [Link(label, url, path.startswith(url)) for label, url in found]
+        found.append((90, _("运维"), reverse("pages:ops")))
+    found.sort(key=lambda link: link[0])
+    return [Link(label, url, path.startswith(url)) for _place, label, url in found]
 
 
 def _house(actor: Actor) -> str:

@@ -1,0 +1,6 @@
+"""Addresses of the pages of figures and assessments."""
+
+from django.urls import URLPattern
+
+app_name = "reporting"
+urlpatterns: list[URLPattern] = []
