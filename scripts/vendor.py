@@ -1,4 +1,4 @@
-"""Makes static/vendor anew from its lock file: ``python -m scripts.vendor``. Run after changing the lock, never at run time.
+"""Makes static/vendor anew from its lock file: ``python -m scripts.vendor``. Never needed at run time.
 
 Each package of ``vendor.lock.json`` is fetched by ``npm pack``, checked against its ``integrity``, and the files named
 there are taken out of it. ``symbols`` of the icons' entry are the names of icons in the sprite, ``…-filled`` for the

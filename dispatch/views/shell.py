@@ -42,7 +42,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A page that an app above this one puts into the bar. ``place``: see ``_nav``; ``begins``: roles whose home it is."""
+    """A page that an app above puts into the bar. ``place``: see ``_nav``; ``begins``: roles whose home it is."""
 
     label: str | Promise
     url_name: str
