@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
+from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from dispatch.api.health import healthz
@@ -13,6 +14,7 @@ handler500 = "gridgov.common.problems.broken"
 urlpatterns = [
     path("admin/login/", AdminSignIn.as_view()),
     path("admin/", admin.site.urls),
+    path("language/", set_language, name="set_language"),
     path("healthz", healthz, name="healthz"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
