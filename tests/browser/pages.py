@@ -1,0 +1,61 @@
+"""Every page of the site, by who opens it, in a city that has a case in every stage."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from dispatch import requests
+from gridgov.common import clock
+from grids.models import Component
+from tests.worlds import World
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What the paths are made of: case numbers by status, a reporter's token, a component's code."""
+
+    numbers: Mapping[str, str]
+    token: str
+    code: str
+
+    @classmethod
+    def of(cls, world: World) -> "Stage":
+        now = clock.now()
+        numbers = {"overdue": world.report(at=now - timedelta(days=10))}
+        for status in ("reported", "accepted", "filed", "dispatched", "handling", "handled"):
+            numbers[status] = world.report() if status == "reported" else world.carry(status)
+        asked = world.carry("handling")
+        requests.ask(number=asked, kind="extend", by=world.actor("department_handler"), reason="配件未到")
+        numbers["asked"] = asked
+        number = world.carry("handled", reporter_name="王女士", reporter_phone="13893122716")
+        verifier = world.people["grid_worker"].pk
+        world.perform(number, "request_verification", "acceptor", verifier=verifier)
+        world.perform(number, "pass", "grid_worker", note="已恢复", attachments=[world.photo("grid_worker")])
+        world.perform(number, "close", "duty_chief")
+        numbers["closed"] = number
+        lon, lat = world.point()
+        lamp = Component.objects.create(
+            root=world.root, code="6209010102000001", type_code="0102", name="路灯", lon=lon, lat=lat,
+            area=world.areas["620901001001001"], address="西固中路 302 号",
+        )  # fmt: skip
+        return cls(numbers, world.case(number).reporter.token, lamp.qr_token)
+
+
+#: login → the paths that it opens; the empty login is the public.
+PAGES: Mapping[str, Callable[[Stage], list[str]]] = {
+    "": lambda stage: ["/login/", f"/c/{stage.code}/", f"/r/{stage.token}/", "/nowhere/"],
+    "acceptor": lambda stage: [
+        "/queue/accept/", "/queue/file/", "/report/", "/notices/", f"/cases/{stage.numbers['reported']}/",
+        f"/cases/{stage.numbers['handled']}/", f"/cases/{stage.numbers['closed']}/",
+    ],
+    "duty_chief": lambda stage: ["/queue/file/", f"/cases/{stage.numbers['accepted']}/", "/ops/", "/queue/approve/"],
+    "dispatcher": lambda stage: [
+        "/queue/dispatch/", f"/cases/{stage.numbers['filed']}/", f"/cases/{stage.numbers['asked']}/", "/queue/approve/",
+    ],
+    "supervisor": lambda stage: ["/queue/supervise/", f"/cases/{stage.numbers['overdue']}/"],
+    "verifier": lambda stage: ["/queue/verify/"],
+    "department_handler": lambda stage: [
+        "/inbox/", f"/cases/{stage.numbers['dispatched']}/", f"/cases/{stage.numbers['handling']}/",
+    ],
+    "grid_worker": lambda stage: ["/tasks/", "/report/", "/inbox/"],
+}  # fmt: skip
