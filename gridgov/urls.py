@@ -2,7 +2,8 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
-from django.views.i18n import set_language
+from django.views.decorators.cache import cache_control
+from django.views.i18n import JavaScriptCatalog, set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from dispatch.api.health import healthz
@@ -15,6 +16,8 @@ urlpatterns = [
     path("admin/login/", AdminSignIn.as_view()),
     path("admin/", admin.site.urls),
     path("language/", set_language, name="set_language"),
+    # what scripts say, in the language of the page that asks: its address has the language
+    path("language/words.js", cache_control(private=True, max_age=600)(JavaScriptCatalog.as_view()), name="words"),
     path("healthz", healthz, name="healthz"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),

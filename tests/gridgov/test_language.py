@@ -34,3 +34,10 @@ def test_a_language_that_there_is_not_is_the_default():
     client = Client()
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = "xx'"
     assert 'lang="zh-CN"' in client.get("/login/").text
+
+
+def test_scripts_have_their_words_in_the_language_of_the_page():
+    client = Client()
+    answer = client.get("/language/words.js?zh-hans")
+    assert answer["Content-Type"].startswith("text/javascript")
+    assert "gettext" in answer.text
