@@ -5,10 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
+from django.views.decorators.vary import vary_on_headers
 
 from dispatch import loop, reporters, requests, tickets
 from dispatch.actors import Actor
@@ -18,8 +19,9 @@ from dispatch.offers import OpenAction, open_actions
 from dispatch.parties import chain_for, is_handler
 from dispatch.selectors import CaseView, case_view, entry_label, may_reveal
 from dispatch.views import case_parts as parts
+from dispatch.views.keys import key_of
 from dispatch.views.minimap import minimap
-from dispatch.views.shell import page, show
+from dispatch.views.shell import guarded, page, show
 from dispatch.views.words import stamp
 from dispatch.visibility import cases_of
 from gridgov.common import clock
@@ -50,6 +52,10 @@ class Shown:
     form: ActionForm
     is_open: bool = False
     is_main: bool = False
+
+    @property
+    def key(self) -> str:
+        return key_of(self.offer.action) if not self.offer.request else ""
 
 
 @dataclass(slots=True)
@@ -87,8 +93,9 @@ def find(request: HttpRequest) -> HttpResponse:
 
 
 @page
+@vary_on_headers("X-Panel")
 def case(request: HttpRequest, number: str) -> HttpResponse:
-    """The page of a case that the person may see; 404 for any other."""
+    """The page of a case that the person may see, or its panel; 404 for any other."""
     return _shown(request, number)
 
 
@@ -121,7 +128,9 @@ def _shown(
         "chip": parts.chip(view, now),
         "badges": parts.badges(view),
         "map": minimap(view.case.incident),
-        "clocks": parts.clocks(view, now),
+        "clocks": (clocks := parts.clocks(view, now)),
+        "live_clocks": [shown for shown in clocks if shown["is_live"]],
+        "source": view.case.incident.get_source_display(),
         "journal": parts.journal(view),
         "photos": parts.photos(view),
         "tickets": parts.tickets(view, now, actor),
@@ -137,7 +146,14 @@ def _shown(
         "phone": phone,
         "may_reveal": bool(view.reporter_phone) and not phone and may_reveal(view.case, actor),
     }
+    if is_panel(request):
+        return guarded(render(request, "parts/panel.html", context, status=status))
     return show(request, "pages/case.html", context, status=status)
+
+
+def is_panel(request: HttpRequest) -> bool:
+    """Whether a script asks for the case beside its queue: the same case and forms, without the page around them."""
+    return request.headers.get("X-Panel") == "1"
 
 
 def _forms(view: CaseView, actor: Actor, bound: ActionForm | None) -> tuple[list[Shown], list[Shown]]:
@@ -211,7 +227,14 @@ def _try(request: HttpRequest, case: Case, form: ActionForm, carry_out: Any, *, 
         return _clashed(request, number, form, conflict)
     except NotPermitted as refusal:
         return _shown(request, number, bound=form, problem=str(refusal.message), status=403)
-    messages.success(request, done)
+    return _done(request, number, done)
+
+
+def _done(request: HttpRequest, number: str, words: str) -> HttpResponse:
+    """It is done: said on the next page, or to the script that asked."""
+    if is_panel(request):
+        return guarded(JsonResponse({"done": words, "number": number}))
+    messages.success(request, words)
     return _onward(request, number)
 
 
@@ -354,8 +377,7 @@ def decide(request: HttpRequest, number: str, request_id: int) -> HttpResponse:
         typed = [(_("审批意见"), form.cleaned_data["reason"])] if form.cleaned_data["reason"] else []
         clash = clash_of(conflict, loop.read(number, actor), typed, is_still_open=False)
         return _shown(request, number, clash=clash, status=409)
-    messages.success(request, _("已同意。") if grant else _("已答复：不同意。"))
-    return _onward(request, number)
+    return _done(request, number, _("已同意。") if grant else _("已答复：不同意。"))
 
 
 @page
@@ -382,8 +404,7 @@ def joint(request: HttpRequest, number: str, ticket_id: int, step: str) -> HttpR
     except Conflict as conflict:
         clash = clash_of(conflict, loop.read(number, actor), [(_("说明"), words)] if words else [], is_still_open=False)
         return _shown(request, number, clash=clash, status=409)
-    messages.success(request, _("协办工单已更新。"))
-    return _onward(request, number)
+    return _done(request, number, _("协办工单已更新。"))
 
 
 @page
