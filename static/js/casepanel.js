@@ -144,7 +144,7 @@ export class CasePanel extends EventTarget {
     const typed = fields(form).filter((e) => (e.type !== "checkbox" && e.type !== "radio") || e.checked);
     const kept = typed.map((e) => [e.name, e.multiple ? [...e.selectedOptions].map((o) => o.value) : e.value]);
     try {
-      localStorage.setItem(this.#place(form), JSON.stringify({ at: Date.now(), kept }));
+      sessionStorage.setItem(this.#place(form), JSON.stringify({ at: Date.now(), kept }));
     } catch {
       // a full or forbidden store takes nothing; the form itself still has it
     }
@@ -152,7 +152,7 @@ export class CasePanel extends EventTarget {
 
   #restore(panel) {
     for (const form of panel.querySelectorAll(".gg-act form")) {
-      const text = localStorage.getItem(this.#place(form));
+      const text = sessionStorage.getItem(this.#place(form));
       if (!text || form.querySelector(".gg-field-error")) continue;
       for (const [name, value] of JSON.parse(text).kept) {
         for (const field of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
@@ -190,7 +190,7 @@ export class CasePanel extends EventTarget {
       }
       if (response.ok && response.headers.get("Content-Type")?.startsWith("application/json")) {
         const { done, number, undo } = await response.json();
-        localStorage.removeItem(this.#place(form));
+        sessionStorage.removeItem(this.#place(form));
         this.forget(number);
         this.dispatchEvent(new CustomEvent("done", { detail: { number, words: done, undo, action: form.closest(".gg-act")?.id.slice(4) } }));
         return;
