@@ -274,6 +274,13 @@ def photos(view: CaseView) -> list[tuple[str, list[dict[str, Any]]]]:
     return [(name, groups[name]) for name in order if name in groups]
 
 
+def compared(found: list[tuple[str, list[dict[str, Any]]]]) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The first picture before handling and the last one after it, to be laid over each other; None without both."""
+    groups = {name: [file for file in files if file["is_image"]] for name, files in found}
+    before, after = groups.get(str(_("处置前"))), groups.get(str(_("处置后")))
+    return (before[0], after[-1]) if before and after else None
+
+
 def tickets(view: CaseView, now: datetime, actor: Actor) -> list[dict[str, Any]]:
     """The tickets, those of the present dispatch first, the lead before the joint ones."""
     found = []
