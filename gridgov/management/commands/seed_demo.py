@@ -24,7 +24,7 @@ class Command(BaseCommand):
     help = "Make a demo of an empty database: reference data, accounts, and about 520 cases played through the loop."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--city", choices=seeding.cities(), default="xigu")
+        parser.add_argument("--city", choices=seeding.cities(), default="lanzhou")
         parser.add_argument("--seed", type=int, default=_SEED, help="what chance is drawn from")
         parser.add_argument("--no-cases", action="store_true", help="accounts and reference data only, for simulate")
 

@@ -17,7 +17,7 @@ class Command(BaseCommand):
     help = "Load a city with its calendar, catalogue, departments and one account a role; prints the new passwords."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--city", choices=seeding.cities(), default="xigu")
+        parser.add_argument("--city", choices=seeding.cities(), default="lanzhou")
         parser.add_argument("--password", help="password of the listed accounts that are new (else one each is made)")
         parser.add_argument("--reset-passwords", action="store_true", help="the listed accounts get new passwords")
 
