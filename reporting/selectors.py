@@ -37,8 +37,8 @@ SPANS = ("today", "week", "month")
 class Dashboard:
     """Everything that the dashboard shows of one area, or of all that the person sees, at one instant.
 
-    ``board_level``: the level of the areas on the board and the map, one below the area. ``figures``: by key, over
-    ``period``, which is the span that was chosen (of SPANS). ``standing``: the open cases now and one day ago.
+    ``board_level``: the level of the areas on the board and the map, the first below the area that has several.
+    ``figures``: by key, over ``period``, which is the span that was chosen (of SPANS). ``standing``: the open cases now and one day ago.
     ``sparks``: by key, day by day, the last unfinished.
     """
 
@@ -184,13 +184,15 @@ def _midnight(at: datetime) -> datetime:
 
 
 def _shown_areas(area_id: int | None) -> tuple[int, list[int]]:
-    """The level below the area and its areas there; of a grid itself."""
+    """The first level below the area on which there are several, with its areas; of a grid itself."""
     index = areas.index()
     if area_id is None:
         return int(Level.CITY), [root.id for root in index.roots]
     children = index.children(area_id)
     if not children:
         return areas.get(area_id).level, [area_id]
+    while len(children) == 1 and (below := index.children(children[0].id)):
+        children = below
     level = min(child.level for child in children)
     return level, [child.id for child in children if child.level == level]
 

@@ -36,7 +36,8 @@ SPANS: Mapping[str, tuple[Any, Any, Any]] = {
     "week": (_lazy("近 7 天"), _lazy("前 7 天"), _lazy("7 天")),
     "month": (_lazy("近 30 天"), _lazy("前 30 天"), _lazy("30 天")),
 }
-DUE_ROWS = 8
+DUE_ROWS = 7
+WALL_DEPARTMENTS = 8
 SECONDS = 60
 SORTED_BY = {"areas": boards.AREA_COLUMNS, "departments": boards.DEPARTMENT_COLUMNS}
 
@@ -122,6 +123,7 @@ def _context(by: Actor, shown: Dashboard, asked_for: Mapping[str, str], *, wall:
     name, before, short = SPANS[shown.span]
     here = {"area": shown.area_id, "span": shown.span}
     sorts = {board: asked_for.get(board, "") for board in SORTED_BY}
+    tiles = _tiles(shown, asked, str(before), str(short))
     return {
         "now": shown.at,
         "shown": shown,
@@ -135,7 +137,7 @@ def _context(by: Actor, shown: Dashboard, asked_for: Mapping[str, str], *, wall:
         "span_name": name,
         "before": before,
         "stretch": present.stretch(shown.period),
-        "tiles": _tiles(shown, asked, str(before), str(short)),
+        "tiles": tiles,
         "stages": _stages(shown, asked),
         "due": _due(shown, DUE_ROWS),
         "due_count": len(shown.due_soon),
@@ -149,6 +151,7 @@ def _context(by: Actor, shown: Dashboard, asked_for: Mapping[str, str], *, wall:
         ],
         "flow": _flow(shown, asked),
         "flow_by_hour": shown.span == "today",
+        "flow_before": _("昨日") if shown.span == "today" else before,
         "area_columns": _columns("areas", sorts, here),
         "area_rows": _sorted(shown.areas, sorts["areas"], lambda row: _area_line(row, shown, asked)),
         "department_columns": _columns("departments", sorts, here),
@@ -161,7 +164,7 @@ def _context(by: Actor, shown: Dashboard, asked_for: Mapping[str, str], *, wall:
         "seconds": SECONDS,
         "map": json.dumps(_map(by, shown), ensure_ascii=False),
         "map_values": json.dumps(_values(shown)),
-        "wall": wall,
+        **(_wall(shown, asked, tiles) if wall else {}),
         "wall_href": f"?{urlencode(here | {'wall': 1})}",
         "desk_href": f"?{urlencode(here)}",
     }  # fmt: skip
@@ -252,6 +255,33 @@ def _stages(shown: Dashboard, asked: Asked) -> list[Stage]:
             )
         )
     return rows
+
+
+def _wall(shown: Dashboard, asked: Asked, tiles: Sequence[Said]) -> dict[str, Any]:
+    """What the wall shows beside the page."""
+    rows = _sorted(shown.departments, "-overdue_cases", lambda row: row)[:WALL_DEPARTMENTS]
+    return {
+        "hero": tiles[0],
+        "standing": [
+            tiles[2], tiles[3],
+            present.said(shown.figures["suspended_cases"], "suspended_cases", asked, label=_("挂账")),
+        ],
+        "counter_rows": [
+            (words[0], [
+                present.said(shown.counters[key][span].now, key, asked, stretch=span)
+                for key in ("reported", "filed", "closed")
+            ])
+            for span, words in SPANS.items()
+        ],
+        "wall_departments": [
+            (
+                department_tree().name(row.id),
+                present.said(row.figures["on_time_handle"], "on_time_handle", asked, department=row.id),
+                present.said(row.figures["overdue_cases"], "overdue_cases", asked, tone="over", department=row.id),
+            )
+            for row in rows
+        ],
+    }  # fmt: skip
 
 
 def _due(shown: Dashboard, limit: int) -> list[Due]:

@@ -3,7 +3,7 @@
 export class Freshness {
   #head; #after; #seconds; #timer = 0; #tick = 0; #note; #next = 0; #failed = 0;
 
-  constructor(head, after) {
+  constructor(head, after = () => {}) {
     this.#head = head;
     this.#after = after;
     this.#seconds = Number(head.dataset.seconds);
@@ -42,7 +42,7 @@ export class Freshness {
       if (other?.hasAttribute("href")) block.setAttribute("href", other.getAttribute("href"));
     }
     if (focused && key) document.querySelector(`[data-block="${focused}"] :is([data-key="${CSS.escape(key)}"], [aria-describedby="${CSS.escape(key)}"])`)?.focus();
-    this.#after();
+    this.#after(fresh);
   }
 
   #mark(problem) {
@@ -57,7 +57,7 @@ export class Freshness {
     this.#timer = setTimeout(() => { if (!document.hidden) this.refresh(); else this.#plan(this.#seconds); }, seconds * 1000);
     if (this.#note.hidden) return;
     const say = () => {
-      const at = document.querySelector('[data-block="fresh"] time').textContent;
+      const at = document.querySelector('[data-block="fresh"] time, [data-as-of-time]').textContent;
       const left = Math.max(0, Math.ceil((this.#next - Date.now()) / 1000));
       const words = this.#head.dataset.asOf.replace("{at}", at).replace("{in}", left);
       this.#note.lastElementChild.textContent = `${this.#note.dataset.problem} · ${words}`;
