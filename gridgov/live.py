@@ -35,7 +35,8 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 MOST_STREAMS = 20_000
 #: The reader looks every two seconds; silent for this long, it is ill.
 SILENT_SECONDS = 30
-HEARTBEAT = b": \n\n"
+#: An event, because a page is never told of a comment: it finds out that the connection is dead.
+HEARTBEAT = b"event: beat\ndata: {}\n\n"
 RETRY_MS = 3000
 
 

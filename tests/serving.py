@@ -71,7 +71,7 @@ class EventStream:
         self.place = last
 
     def next(self) -> tuple[str, Any] | None:
-        """The next event as (kind, data); a heartbeat is ("", None); None when the stream has ended."""
+        """The next event as (kind, data); None when the stream has ended."""
         kind, data, said = "", None, False
         while line := self.answer.readline().decode():
             line = line.rstrip("\n")
