@@ -124,6 +124,12 @@ def actor_of(user: Any, *, channel: str = "desk", on: date | None = None) -> Act
     return _actor(row, channel)
 
 
+def actors_of(user_ids: Iterable[int], *, on: date | None = None) -> list[tuple[Any, Actor]]:
+    """Each active one of the users, and who he is on the day. One statement, and one for the departments."""
+    people = get_user_model().objects.filter(pk__in=list(user_ids), is_active=True)
+    return [(row, _actor(row, "desk")) for row in _annotated(people, on or clock.local_date(clock.now()))]
+
+
 def actor_by_token(key: str, *, channel: str = "api", on: date | None = None) -> tuple[Any, Actor] | None:
     """User and actor behind an API token: token, person, grants and departments in one statement. None if unknown."""
     row = _BY_TOKEN.first(key=key, on=on or clock.local_date(clock.now()))

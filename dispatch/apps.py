@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 
@@ -7,9 +8,12 @@ class DispatchConfig(AppConfig):
     verbose_name = _("派遣")
 
     def ready(self) -> None:
+        from dispatch.live import wire  # noqa: PLC0415
         from dispatch.tasks import poker  # noqa: PLC0415  models are not loaded when this module is
         from gridgov.common import wake  # noqa: PLC0415
         from incidents.signals import incident_changed  # noqa: PLC0415
 
         incident_changed.connect(poker.poke, dispatch_uid="dispatch.poke", weak=False)
         wake.on_change(poker.poke)
+        if settings.REDIS_URL:
+            incident_changed.connect(wire.poker.poke, dispatch_uid="dispatch.live", weak=False)

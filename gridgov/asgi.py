@@ -11,7 +11,11 @@ from typing import Any, Protocol
 
 from a2wsgi import WSGIMiddleware
 
-from gridgov.wsgi import application as pages
+from gridgov.wsgi import application as pages_
+
+# isort: split
+# Reads models, which the line above made ready.
+from gridgov.live import Live
 
 logger = logging.getLogger(__name__)
 
@@ -20,8 +24,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+live = Live()
 # Exact path: raw ASGI callable. It must check the session itself.
-STREAMS: dict[str, ASGIApp] = {}
+STREAMS: dict[str, ASGIApp] = live.paths()
 
 
 class Part(Protocol):
@@ -33,14 +38,19 @@ class Part(Protocol):
 
 
 class Application:
-    """The site. ``threads`` requests are answered at once; more wait."""
+    """The site. ``threads`` requests are answered at once; more wait. Without ``pages`` the streams alone."""
 
     def __init__(
-        self, *, streams: Mapping[str, ASGIApp] = STREAMS, parts: Sequence[Part] = (), threads: int = 8
+        self,
+        *,
+        streams: Mapping[str, ASGIApp] = STREAMS,
+        parts: Sequence[Part] = (),
+        pages: Any = pages_,
+        threads: int = 8,
     ) -> None:
         self._streams = streams
         self._parts = parts
-        self._pages = WSGIMiddleware(pages, workers=threads)
+        self._pages: ASGIApp = _nothing if pages is None else WSGIMiddleware(pages, workers=threads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -69,6 +79,11 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
 
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
 async def _stop(parts: Sequence[Part]) -> None:
     for part in reversed(parts):
         try:
@@ -77,4 +92,4 @@ async def _stop(parts: Sequence[Part]) -> None:
             logger.exception("a background part did not stop")
 
 
-application = Application()
+application = Application(parts=[live])

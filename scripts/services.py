@@ -1,4 +1,4 @@
-"""PostgreSQL, Redis, a web server, a worker and a beat for the tests: private, and gone when the block ends."""
+"""PostgreSQL, Redis, web, worker, beat and event streams for the tests: private, and gone when the block ends."""
 
 import contextlib
 import os
@@ -154,26 +154,29 @@ def beat_command() -> list[str]:
 
 
 @contextlib.contextmanager
-def live(environment: dict[str, str], folder: Path) -> Iterator[str]:
-    """Web, worker and beat as processes on a migrated database; the address of the web server."""
+def live(environment: dict[str, str], folder: Path) -> Iterator[tuple[str, str]]:
+    """All parts as processes on a migrated database; the addresses of the web server and of the event streams."""
     subprocess.run(
         [_PYTHON, "manage.py", "migrate", "--verbosity", "0"], cwd=programs.ROOT, env=environment, check=True
     )
-    port = free_port()
+    port, stream_port = free_port(), free_port()
+    streams = [_PYTHON, "manage.py", "live", "--port", str(stream_port)]
     web = [_PYTHON, "-m", "gunicorn", "gridgov.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
     options = {"cwd": programs.ROOT, "env": environment}
 
-    def answers() -> bool:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
+    def answers(at: int) -> bool:
+        with socket.create_connection(("127.0.0.1", at), timeout=1):
             return True
 
     with (
         running(web, folder / "web.log", **options) as process,
         running(worker_command(), folder / "worker.log", **options),
         running(beat_command(), folder / "beat.log", **options),
+        running(streams, folder / "live.log", **options) as stream_process,
     ):
-        _wait(answers, "the web server", process)
-        yield f"http://127.0.0.1:{port}"
+        _wait(lambda: answers(port), "the web server", process)
+        _wait(lambda: answers(stream_port), "the event streams", stream_process)
+        yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{stream_port}"
 
 
 @contextlib.contextmanager
@@ -193,10 +196,11 @@ def everything() -> Iterator[dict[str, str]]:
                 address = stack.enter_context(postgres(folder))
             redis_url = given_redis or stack.enter_context(redis_server(folder))
             environment = deployment(database(address, "gridgov_live"), redis_url, folder)
-            url = stack.enter_context(live(environment, folder))
+            url, stream_url = stack.enter_context(live(environment, folder))
             yield {
                 "DATABASE_URL": urlunsplit(urlsplit(address)._replace(path="/gridgov")),
                 "GRIDGOV_LIVE_URL": url,
+                "GRIDGOV_STREAM_URL": stream_url,
                 "GRIDGOV_LIVE_DATABASE_URL": environment["DATABASE_URL"],
                 "GRIDGOV_TEST_REDIS_URL": redis_url,
                 "GRIDGOV_LIVE_LOGS": str(folder),

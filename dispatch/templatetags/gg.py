@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -39,9 +40,32 @@ def sla(chip: Chip) -> SafeString:
     words = format_html_join(
         "", "{}", ((format_html("<b>{}</b>", text) if figure else text,) for text, figure in chip.parts)
     )
+    goes_on = ""
+    if chip.due_at is not None:
+        goes_on = format_html(
+            ' data-due="{}" data-since="{}" data-level="{}" data-label="{}"',
+            _ms(chip.due_at), _ms(chip.started_at), chip.level, chip.label,
+        )  # fmt: skip
     return format_html(
-        '<span class="gg-sla gg-sla-{}" title="{}">{}<span>{}</span></span>', chip.kind, chip.title, mark, words
-    )
+        '<span class="gg-sla gg-sla-{}" title="{}"{}>{}<span>{}</span></span>',
+        chip.kind, chip.title, goes_on, mark, words,
+    )  # fmt: skip
+
+
+def _ms(instant: datetime | None) -> str:
+    return "" if instant is None else str(int(instant.timestamp() * 1000))
+
+
+@register.simple_tag
+def ms(instant: datetime) -> str:
+    """An instant for scripts: milliseconds since 1970."""
+    return _ms(instant)
+
+
+@register.simple_tag
+def zone() -> str:
+    """The deployment's time zone, by its name."""
+    return settings.TIME_ZONE
 
 
 @register.simple_tag(takes_context=True)

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from dispatch.actors import Actor
-from dispatch.selectors import requests_waiting_for
+from dispatch.selectors import entry_label, requests_waiting_for
 from dispatch.views.desk_table import DESKS, Desk
 from dispatch.views.shell import desks_of, page, show
 from dispatch.views.words import SOON, Chip, case_chip, due_chip
@@ -20,14 +20,16 @@ from grids import permissions
 from grids.models import LEVEL_NAMES
 from grids.spatial import areas
 from incidents.catalogue import catalogue
-from incidents.models import Incident
+from incidents.models import Incident, JournalEntry
 from incidents.workflow import ENDED, OPEN, RequestKind, Status
 
 PAGE = 50
+#: So many cases that the browser heard of are looked up at once.
+MOST_TOUCHED = 100
 FIELDS = (
     "id", "number", "status", "category_id", "address", "description", "due_at", "status_at", "suspended_until",
     "street_id", "community_id", "grid_id", "district_id", "source", "is_urgent", "supervision_level", "return_count",
-    "rework_count", "reopen_count", "received_at", "holder_id", "is_placed",
+    "rework_count", "reopen_count", "received_at", "holder_id", "is_placed", "head_seq",
 )  # fmt: skip
 SOURCE_ICONS = {
     "worker": "device-mobile", "qr": "qrcode", "hotline": "phone", "web": "world", "leader": "flag",
@@ -53,6 +55,7 @@ class Row:
     received_at: datetime
     source: str
     source_icon: str
+    seq: int
 
 
 @page
@@ -82,6 +85,7 @@ def _cases(request: HttpRequest, desk: Desk) -> HttpResponse:
         paused=Count("pk", filter=Q(status=Status.SUSPENDED)),
     )
     rows, after = _page(cases, asked.get("after", ""))
+    beyond, gone = _touched(request, cases, {row["number"] for row in rows})
     return show(
         request,
         "pages/queue.html",
@@ -92,7 +96,10 @@ def _cases(request: HttpRequest, desk: Desk) -> HttpResponse:
             "count": len(rows),
             "counts": counts,
             "after": after,
-            "query": _query(asked, drop=("after",)),
+            "query": _query(asked, drop=("after", "touched")),
+            "live_statuses": " ".join(statuses),
+            "beyond": " ".join(beyond),
+            "gone": gone,
             "is_first": not asked.get("after"),
             "filters": filters,
             "status": chosen if chosen in (*desk.statuses, *desk.watched) else "",
@@ -167,6 +174,30 @@ def _mark(text: str) -> tuple[datetime | None, int] | None:
     return (at, int(last)) if at is None or at.tzinfo is not None else None
 
 
+def _touched(
+    request: HttpRequest, cases: QuerySet[Incident], shown: set[str]
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """Of the cases that the browser heard of and that are not among the rows ``shown``: the numbers of those that
+    belong to this list, on another page; and of those that left it (number, what became of it)."""
+    asked = request.GET.get("touched", "")
+    away = {n for n in asked.split(",")[:MOST_TOUCHED] if n.isascii() and 0 < len(n) <= 24 and n.isprintable()} - shown
+    if not away:
+        return [], []
+    beyond = set(cases.filter(number__in=away).values_list("number", flat=True))
+    seen = cases_of(request.actor, wide=True).filter(number__in=away - beyond)
+    moves = (
+        JournalEntry.objects.filter(incident__in=seen.order_by().values("pk"))
+        .exclude(status_from=F("status_to"))
+        .order_by("incident_id", "seq")
+        .values_list("incident__number", "action", "actor__name", "actor__username")
+    )
+    last = {number: (action, name or login) for number, action, name, login in moves}
+    return sorted(beyond), [
+        (number, _("已由 %(who)s %(what)s") % {"who": who or _("系统"), "what": entry_label(action)})
+        for number, (action, who) in sorted(last.items())
+    ]
+
+
 def row_of(r: dict[str, Any], now: datetime) -> Row:
     """A case of a list, from its values by FIELDS."""
     category = catalogue().category(r["category_id"])
@@ -191,6 +222,7 @@ def row_of(r: dict[str, Any], now: datetime) -> Row:
         received_at=r["received_at"],
         source=str(Incident.Source(r["source"]).label),
         source_icon=SOURCE_ICONS.get(r["source"], "file"),
+        seq=r["head_seq"],
     )  # fmt: skip
 
 

@@ -89,7 +89,8 @@ def _page(found: QuerySet[Ticket], after: str, *, newest: bool) -> tuple[list[di
     rows = list(
         found.order_by(*order).values(
             "id", "state", "is_lead", "is_final", "round", "due_at", "dispatched_at", "signed_at", "ended_at",
-            "department_id", "incident__number", "incident__version", "incident__status", "incident__category_id",
+            "department_id", "incident__number", "incident__version", "incident__head_seq",
+            "incident__status", "incident__category_id",
             "incident__address", "incident__description", "incident__street_id", "incident__community_id",
             "incident__supervision_level", "incident__is_urgent", "incident__suspended_until",
         )[start : start + PAGE + 1]

@@ -20,7 +20,8 @@ WEEKDAYS = ("周一", "周二", "周三", "周四", "周五", "周六", "周日"
 class Chip:
     """A time in words with its icon and kind (ok, soon, over, over2, paused, met, late, none).
 
-    ``parts``: (text, is a figure). ``share``: what is left of 100, for the ring; None draws an icon.
+    ``parts``: (text, is a figure). ``share``: what is left of 100, for the ring; None draws an icon. One that goes on
+    by itself in the browser has ``due_at``, and what its words and kind depend on besides.
     """
 
     kind: str
@@ -28,6 +29,10 @@ class Chip:
     icon: str = ""
     share: int | None = None
     title: str = ""
+    due_at: datetime | None = None
+    started_at: datetime | None = None
+    level: int = 0
+    label: str = ""
 
     @property
     def text(self) -> str:
@@ -79,10 +84,11 @@ def due_chip(
     title = full_stamp(due_at) + " " + _("到期")
     head = ((label, False),) if label else ()
     left = due_at - now
+    whole = due_at - started_at if started_at is not None and started_at < due_at else None
+    goes_on = {"due_at": due_at, "started_at": started_at if whole else None, "level": level, "label": label}
     if left < timedelta(0):
         kind = "over2" if level >= 2 else "over"
-        return Chip(kind, (*head, (_("已超"), False), *span(left)), "alert-circle-filled", title=title)
-    whole = due_at - started_at if started_at is not None and started_at < due_at else None
+        return Chip(kind, (*head, (_("已超"), False), *span(left)), "alert-circle-filled", title=title, **goes_on)
     share = min(1.0, left / whole) if whole else None
     soon = left < SOON or (share is not None and share < SOON_SHARE)
     return Chip(
@@ -91,6 +97,7 @@ def due_chip(
         "alert-triangle-filled" if soon else "clock",
         share=None if soon or share is None else max(1, round(share * 100)),
         title=title,
+        **goes_on,
     )
 
 

@@ -1,4 +1,4 @@
-"""Real Chromium against Django's live server."""
+"""Real Chromium against Django's live server; a module that needs streams puts another ``address`` in its place."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -39,20 +39,26 @@ def chromium():
 
 
 @pytest.fixture
-def city(live_server) -> World:
+def city(address) -> World:
     """The city of the tests, committed, so that the live server sees it."""
     return make_world()
 
 
 @pytest.fixture
-def open_page(chromium, live_server) -> Iterator[Callable[..., Page]]:
+def address(live_server) -> str:
+    """Where the site is."""
+    return live_server.url
+
+
+@pytest.fixture
+def open_page(chromium, address) -> Iterator[Callable[..., Page]]:
     """A fresh browser of one's own, at 1440 or at 390 pixels; an error in a script fails the test."""
     errors: list[str] = []
     contexts: list[BrowserContext] = []
 
     def opened(*, width: int = 1440, **options: Any) -> Page:
         context = chromium.new_context(
-            base_url=live_server.url,
+            base_url=address,
             locale="zh-CN",
             timezone_id="Asia/Shanghai",
             viewport={"width": width, "height": 900 if width > 500 else 844},

@@ -16,9 +16,9 @@ def test_every_requirement_is_pinned_exactly(name):
     assert [line for line in lines if not re.fullmatch(r"[a-z0-9-]+(\[[a-z]+\])?==[\w.]+", line)] == []
 
 
-def test_compose_has_the_five_services_with_health_checks_and_limits():
+def test_compose_has_its_services_with_health_checks_and_limits():
     services = COMPOSE["services"]
-    assert set(services) == {"postgres", "redis", "migrate", "web", "worker", "beat"}
+    assert set(services) == {"postgres", "redis", "migrate", "web", "live", "worker", "beat"}
     for name in set(services) - {"migrate"}:
         assert services[name]["healthcheck"]["test"], name
         assert services[name]["ulimits"]["nofile"]["soft"] >= 65536, name
@@ -32,8 +32,8 @@ def test_compose_holds_no_secret():
                 assert re.fullmatch(r"\$\{\w+:\?[^}]+\}", value), (name, variable)
 
 
-def test_web_worker_and_beat_are_one_deployment():
-    environments = [COMPOSE["services"][name]["environment"] for name in ("migrate", "web", "worker", "beat")]
+def test_web_live_worker_and_beat_are_one_deployment():
+    environments = [COMPOSE["services"][name]["environment"] for name in ("migrate", "web", "live", "worker", "beat")]
     assert all(environment == environments[0] for environment in environments)
     assert {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "JOURNAL_KEY"} <= environments[0].keys()
 

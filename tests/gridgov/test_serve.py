@@ -1,5 +1,6 @@
 """``manage.py serve`` as a real process: starts, answers, works, stops, leaves nothing."""
 
+import contextlib
 import http.client
 import os
 import signal
@@ -43,9 +44,9 @@ def manage(folder: Path, *arguments: str, **variables: str) -> subprocess.Comple
     )
 
 
-def start(folder: Path, port: int) -> subprocess.Popen[str]:
+def start(folder: Path, port: int, command: str = "serve") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "manage.py", "serve", "--port", str(port)],
+        [sys.executable, "manage.py", command, "--port", str(port)],
         cwd=settings.BASE_DIR,
         env=environment(folder),
         stdout=subprocess.PIPE,
@@ -158,3 +159,48 @@ def test_serve_is_refused_on_postgresql(tmp_path):
     )
     assert result.returncode == 1
     assert "worker" in result.stderr
+
+
+def test_serve_and_live_end_at_once_with_a_stream_open(migrated):
+    for command in ("serve", "live"):
+        port = free_port()
+        server = start(migrated, port, command)
+        try:
+            while f":{port}/" not in server.stdout.readline():
+                assert server.poll() is None
+            assert status(port, "/live/health") == 200
+            assert status(port, "/live/stream") == 401
+            assert status(port, "/admin/login/") == (200 if command == "serve" else 404)
+            with stream_of_somebody(migrated, port) as stream:
+                assert b"event: hello" in stream.readline() + stream.readline()
+                server.send_signal(signal.SIGINT)
+                output, _ = server.communicate(timeout=60)
+                stream.read()
+            assert server.returncode == 0, output
+            assert "Traceback" not in output
+            assert "Cancel" not in output  # uvicorn waited for nothing
+        finally:
+            if server.poll() is None:
+                server.kill()
+                server.wait()
+        assert group_is_gone(server.pid)
+
+
+@contextlib.contextmanager
+def stream_of_somebody(folder, port):
+    """An open stream of a fresh account."""
+    made = manage(
+        folder,
+        "shell",
+        "-c",
+        "from gridgov.common.models import User; from django.test import Client;"
+        "c = Client(); c.force_login(User.objects.get_or_create(username='somebody')[0]);"
+        "print('session', c.cookies['sessionid'].value)",
+    )
+    session = made.stdout.split("session ")[1].strip()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("GET", "/live/stream", headers={"Cookie": f"sessionid={session}"})
+        yield connection.getresponse()
+    finally:
+        connection.close()

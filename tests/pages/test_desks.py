@@ -129,3 +129,54 @@ def test_approvals_show_what_waits_for_this_person(world, sign_in, statements):
     number = world.carry("handling")
     requests.ask(number=number, kind="return", by=world.actor("department_handler"), reason="不属本科")
     assert statements(client, "/queue/approve/") == one
+
+
+def touched(client, path: str, *asked: str):
+    return client.get(path, {"touched": ",".join(asked)}).context
+
+
+def test_cases_that_left_the_list_say_by_whom(world, sign_in):
+    taken, here = world.report(), world.report()
+    world.perform(taken, "accept", "acceptor_2")
+    context = touched(sign_in("acceptor"), "/queue/accept/", taken, here)
+    assert context["gone"] == [(taken, "已由 受理甲二 受理")]
+    assert context["beyond"] == ""
+    assert "touched" not in context["query"]
+
+
+def test_cases_that_one_may_not_see_are_not_told_of(world, sign_in):
+    there = world.report(by="acceptor_b", grid="620902001001001")
+    secret = world.report(category="0302", by="acceptor_b", grid="620902001001001")
+    world.perform(there, "accept", "acceptor_b")
+    context = touched(sign_in("acceptor"), "/queue/accept/", there, secret, "made-up", "", "%00", "x" * 300)
+    assert context["gone"] == []
+    assert context["beyond"] == ""
+    assert touched(sign_in("acceptor_b"), "/queue/accept/", there)["gone"] != []
+
+
+def test_cases_on_a_later_page_are_told_apart(world, sign_in, monkeypatch):
+    monkeypatch.setattr(desks, "PAGE", 1)
+    now = clock.now()
+    world.report(at=now - timedelta(hours=5))
+    later = world.report(at=now - timedelta(hours=1))
+    context = touched(sign_in("acceptor"), "/queue/accept/", later)
+    assert (context["beyond"], context["gone"]) == (later, [])
+
+
+def test_touched_cases_take_the_same_statements_for_one_and_three(world, sign_in, statements):
+    numbers = [world.report() for _count in range(3)]
+    for number in numbers:
+        world.perform(number, "accept", "acceptor_2")
+    client = sign_in("acceptor")
+    one = statements(client, f"/queue/accept/?touched={numbers[0]}")
+    assert statements(client, "/queue/accept/?touched=" + ",".join(numbers)) == one
+    assert one <= 8
+
+
+def test_rows_carry_what_the_page_needs_to_follow(world, sign_in):
+    number = world.report()
+    text = sign_in("acceptor").get("/queue/accept/").text
+    assert f'data-number="{number}" data-seq="1"' in text
+    assert 'data-statuses="reported checking handled"' in text
+    due = int(world.case(number).due_at.timestamp() * 1000)
+    assert f'data-due="{due}"' in text

@@ -15,6 +15,15 @@ def live_url() -> str:
 
 
 @pytest.fixture(scope="session")
+def stream_url() -> str:
+    """The event streams of that deployment."""
+    url = os.environ.get("GRIDGOV_STREAM_URL", "")
+    if not url:
+        pytest.skip("needs `make test-services`")
+    return url
+
+
+@pytest.fixture(scope="session")
 def live_database_url() -> str:
     """The database of that deployment."""
     url = os.environ.get("GRIDGOV_LIVE_DATABASE_URL", "")

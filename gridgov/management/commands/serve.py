@@ -1,28 +1,22 @@
 """``manage.py serve``: the whole site in one process, for one machine."""
 
-import signal
-import sys
-from types import FrameType
 from typing import Any
 
-import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
-from gridgov.asgi import Application, Part
+from gridgov.asgi import Application, Part, live
 from gridgov.celery import app
 from gridgov.common import clock, wake
 from gridgov.common.errors import DomainError
 from gridgov.embedded import BeatThread, WorkerThread
+from gridgov.management.serving import Server, run
 from gridgov.simulation import demo, runs
 from gridgov.simulation.live import Residents
 from gridgov.sqlite.watcher import Watcher
-
-# Seconds that open requests and streams are given at the end.
-_GRACE_SECONDS = 5
 
 
 class Command(BaseCommand):
@@ -47,32 +41,23 @@ class Command(BaseCommand):
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             raise CommandError(_("数据库尚未迁移，请先运行 manage.py migrate。"))
-        parts: list[Part] = [WorkerThread(app), BeatThread(app), Watcher(wake.changed)]
+        parts: list[Part] = [live, WorkerThread(app), BeatThread(app), Watcher(wake.changed)]
         if simulate:
             self._make_up()
             parts.append(Residents())
         connection.close()
 
-        server = _Server(
-            uvicorn.Config(
-                Application(parts=parts),
-                host=host,
-                port=port,
-                lifespan="on",
-                interface="asgi3",
-                access_log=False,
-                log_level="warning",
-                timeout_graceful_shutdown=_GRACE_SECONDS,
-            ),
+        server = Server(
+            Application(parts=parts),
+            live=live,
+            host=host,
+            port=port,
             ready=lambda: self.stdout.write(
                 _("已启动：http://%(host)s:%(port)s/ （Ctrl-C 停止）") % {"host": host, "port": port}
             ),
         )
-        # The server ends in good order on these two and then raises the signal once more for us.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _leave)
         try:
-            server.run()
+            run(server)
         finally:
             if not server.started:
                 self.stderr.write(_("无法在 %(host)s:%(port)s 启动，端口可能已被占用。") % {"host": host, "port": port})
@@ -88,18 +73,3 @@ class Command(BaseCommand):
             raise CommandError(str(error.message)) from error
         except KeyboardInterrupt:
             raise CommandError(_("已中断"), returncode=130) from None
-
-
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, *, ready: Any) -> None:
-        super().__init__(config)
-        self._say_ready = ready
-
-    async def startup(self, sockets: Any = None) -> None:
-        await super().startup(sockets=sockets)
-        if self.started:
-            self._say_ready()
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    sys.exit(0)

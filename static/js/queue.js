@@ -1,0 +1,212 @@
+// A list that stays true without moving under the cursor: new cases wait in the slot, rows that changed or left are
+// marked, counters follow. What is shown is always fetched from the page's own address, permissions and all.
+import { live } from "./live.js";
+
+const list = document.querySelector("[data-live-list]");
+const slot = document.querySelector("[data-live-slot]");
+const LEAST_MS = 1_500;
+const MOST = 100;
+const AFTER_FAILURE_MS = 15_000;
+const HEAL_MS = 300_000;
+
+const rowsOf = (root) => new Map([...root.querySelectorAll("[data-number]")].map((row) => [row.dataset.number, row]));
+const statuses = new Set((list?.dataset.statuses ?? "").split(" "));
+const touched = new Set();
+const waiting = new Set();
+let everything = false;
+let timer = 0;
+let busy = false;
+let fetchedAt = 0;
+
+function concerns({ n, seq, to, from }) {
+  const row = rowsOf(list).get(n);
+  if (row) return Number(row.dataset.seq) < seq;
+  return statuses.has(to) || statuses.has(from);
+}
+
+function schedule() {
+  if (timer || busy) return;
+  timer = setTimeout(check, Math.max(250, fetchedAt + LEAST_MS - Date.now()) * (1 + Math.random() / 4));
+}
+
+async function fetched() {
+  const address = new URL(location.href);
+  address.searchParams.set("touched", [...touched].slice(0, MOST).join(","));
+  const answer = await fetch(address, { cache: "no-store", headers: { "X-Requested-With": "live" } });
+  // signed out, or no longer of this desk: the page as it stands says when it was true
+  if (answer.redirected || !answer.ok) return null;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  return page.querySelector("[data-live-list]") ? page : null;
+}
+
+async function check() {
+  timer = 0;
+  busy = true;
+  const asked = [...touched];
+  // where nothing comes back (the lamp says so) the next try is later
+  let pause = AFTER_FAILURE_MS;
+  try {
+    const page = await fetched();
+    if (page) {
+      for (const number of asked) touched.delete(number);
+      everything = false;
+      compare(page, new Set(asked));
+      pause = 0;
+    }
+  } catch {
+    // tried again
+  }
+  busy = false;
+  fetchedAt = Date.now() + pause;
+  if (touched.size || everything) schedule();
+}
+
+function follow(page, selector) {
+  const [mine, theirs] = [document.querySelector(selector), page.querySelector(selector)];
+  if (mine && theirs && mine.innerHTML !== theirs.innerHTML) mine.innerHTML = theirs.innerHTML;
+}
+
+function compare(page, asked) {
+  follow(page, "[data-live-counts]");
+  follow(page, "[data-live-asof]");
+  const fresh = page.querySelector("[data-live-list]");
+  const [mine, theirs] = [rowsOf(list), rowsOf(fresh)];
+  const beyond = new Set((fresh.dataset.beyond ?? "").split(" ").filter(Boolean));
+  const gone = new Map([...page.querySelectorAll("[data-gone]")].map((one) => [one.dataset.gone, one.content.textContent]));
+  waiting.clear();
+  for (const number of [...theirs.keys(), ...beyond]) if (!mine.has(number)) waiting.add(number);
+  for (const [number, row] of mine) {
+    const now = theirs.get(number);
+    if (now) {
+      if (now.dataset.seq !== row.dataset.seq) changed(row, now);
+    } else if (!beyond.has(number) && !row.classList.contains("gg-left")) {
+      if (gone.has(number)) left(row, gone.get(number));
+      else if (asked.has(number)) left(row, list.dataset.wordsLeft);
+      else touched.add(number);
+    }
+  }
+  showSlot();
+}
+
+function showSlot() {
+  const button = slot.querySelector("button");
+  button.hidden = waiting.size === 0;
+  slot.querySelector("[data-live-idle]").hidden = waiting.size > 0;
+  const text = list.dataset.wordsNew.replace("{n}", waiting.size);
+  const label = button.querySelector("[data-live-new]");
+  if (waiting.size && label.textContent !== text) {
+    label.textContent = text;
+    live.say(text);
+  }
+}
+
+// --- rows ---
+
+const isUnderHand = (row) => row.matches(":hover") || row.contains(document.activeElement);
+
+function badge(row, words, kind) {
+  const cell = row.querySelector("[data-live-status]") ?? row;
+  let found = cell.querySelector(".gg-live-word");
+  if (!found) {
+    found = document.createElement("span");
+    cell.append(found);
+  }
+  found.className = `gg-live-word gg-badge ${kind}`;
+  found.textContent = words;
+}
+
+function changed(row, now) {
+  if (isUnderHand(row)) {
+    badge(row, list.dataset.wordsChanged, "gg-badge-live");
+    const settle = () => {
+      if (isUnderHand(row) || !row.isConnected) return;
+      row.removeEventListener("mouseleave", settle);
+      row.removeEventListener("focusout", later);
+      renew(row, now);
+    };
+    const later = () => setTimeout(settle);
+    row.addEventListener("mouseleave", settle);
+    row.addEventListener("focusout", later);
+  } else renew(row, now);
+}
+
+function renew(row, now) {
+  row.dataset.seq = now.dataset.seq;
+  row.classList.remove("gg-left");
+  row.replaceChildren(...now.cloneNode(true).childNodes);
+  badge(row, list.dataset.wordsChanged, "gg-badge-live");
+}
+
+function left(row, words) {
+  row.classList.add("gg-left");
+  badge(row, words, "");
+}
+
+// --- bringing in ---
+
+async function bring() {
+  if (busy || !waiting.size) return;
+  busy = true;
+  clearTimeout(timer);
+  timer = 0;
+  const news = new Set(waiting);
+  const focused = document.activeElement?.closest?.("[data-number]")?.dataset.number;
+  try {
+    const page = await fetched();
+    if (page) {
+      follow(page, "[data-live-counts]");
+      follow(page, "[data-live-asof]");
+      list.replaceChildren(...page.querySelector("[data-live-list]").childNodes);
+      touched.clear();
+      waiting.clear();
+      const rows = rowsOf(list);
+      const shown = [...news].filter((number) => rows.has(number));
+      for (const number of shown) rows.get(number).classList.add("gg-fresh");
+      showSlot();
+      const beyond = news.size - shown.length;
+      slot.querySelector("[data-live-idle]").textContent = beyond
+        ? list.dataset.wordsBeyond.replace("{n}", shown.length).replace("{m}", beyond)
+        : list.dataset.wordsBrought.replace("{n}", shown.length);
+      live.say(slot.querySelector("[data-live-idle]").textContent);
+      (rows.get(focused) ?? rows.get(shown[0]))?.querySelector("a")?.focus({ preventScroll: Boolean(focused) });
+    }
+  } catch {
+    // still waiting in the slot
+  }
+  busy = false;
+  fetchedAt = Date.now();
+  if (touched.size) schedule();
+}
+
+if (list && slot) {
+  slot.hidden = false;
+  slot.querySelector("button").addEventListener("click", bring);
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest?.("input, select, textarea, [contenteditable]");
+    if (typing || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "u" || event.key === "U") bring();
+  });
+  live.on("state", (state) => {
+    // back again: what failed meanwhile is fetched at once
+    if (state !== "live" || !(touched.size || everything)) return;
+    fetchedAt = 0;
+    clearTimeout(timer);
+    timer = 0;
+    schedule();
+  });
+  live.on("case", (event) => {
+    if (!concerns(event)) return;
+    if (touched.size < MOST) touched.add(event.n);
+    else everything = true;
+    schedule();
+  });
+  live.on("gap", () => {
+    everything = true;
+    schedule();
+  });
+  setInterval(() => {
+    if (document.hidden) return;
+    everything = true;
+    schedule();
+  }, HEAL_MS);
+}

@@ -1,0 +1,143 @@
+"""Everything that is committed is said once, to who may hear it."""
+
+import pytest
+
+from dispatch.live import reader as module
+from dispatch.live.audience import viewer_of
+from dispatch.live.hub import Hub, Viewer
+from dispatch.live.reader import Reader, Window
+from dispatch.models import Notice
+from gridgov.common import clock, reference
+from tests.dispatch.test_live_hub import Ear
+from tests.statements import counted
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def hub() -> Hub:
+    return Hub()
+
+
+@pytest.fixture
+def reader(world, hub) -> Reader:
+    made = Reader(hub, lambda function: function())
+    made.begin()
+    return made
+
+
+def listening(world, hub, login: str) -> Ear:
+    ear = Ear(viewer_of(world.actor(login)))
+    hub.join(ear, "")
+    return ear
+
+
+def test_window_takes_each_id_once_and_late_ones_within_its_overlap():
+    window = Window(overlap=10)
+    assert window.fresh([1, 2, 4], at=0) == [1, 2, 4]
+    assert window.fresh([1, 2, 3, 4, 5], at=5) == [3, 5]  # 3 was committed after 4
+    assert window.floor == 0
+    assert window.fresh([], at=11) == []
+    assert window.floor == 4
+    assert window.fresh([5, 6], at=12) == [6]
+    window.fresh([], at=16)
+    assert window.floor == 5
+
+
+def test_report_is_said_once_where_it_lies(world, hub, reader):
+    here, beside = listening(world, hub, "acceptor"), listening(world, hub, "acceptor_b")
+    number = world.report()
+    reader.look()
+    reader.look()
+    assert here.heard == [f'{{"n":"{number}","seq":1,"action":"report","from":"","to":"reported"}}']
+    assert beside.heard == []
+
+
+def test_each_step_is_said_with_what_it_did(world, hub, reader):
+    ear = listening(world, hub, "duty_chief")
+    number = world.report()
+    world.perform(number, "accept", "acceptor")
+    reader.look()
+    assert ear.heard[-1] == f'{{"n":"{number}","seq":2,"action":"accept","from":"reported","to":"accepted"}}'
+    assert len(ear.heard) == 2
+
+
+def test_event_holds_nothing_but_numbers_and_kinds(world, hub, reader):
+    ear = listening(world, hub, "acceptor")
+    world.report(description="三楼王女士家漏水", address="甲一街1号")
+    reader.look()
+    assert not any(word in ear.heard[0] for word in ("王女士", "甲一街", "路边"))
+
+
+def test_what_was_there_before_the_start_is_said_to_nobody_and_known_to_who_comes_back(world, hub):
+    number = world.report()
+    reader = Reader(hub, lambda function: function())
+    reader.begin()
+    ear = listening(world, hub, "acceptor")
+    reader.look()
+    assert ear.heard == []
+    before = int(world.case(number).received_at.timestamp() * 1000)
+    missed = hub.missed(ear.viewer, f"0123abcd-5-{before}")[1]
+    assert [message.data["n"] for message in missed or ()] == [number]
+    assert hub.missed(viewer_of(world.actor("acceptor_b")), f"0123abcd-5-{before}")[1] == []
+
+
+def test_notice_is_told_to_its_person_with_the_count(world, hub, reader):
+    mine, other = listening(world, hub, "acceptor"), listening(world, hub, "acceptor_2")
+    case = world.case(world.report(by="acceptor_b", grid="620902001001001"))
+    for topic in ("one", "two"):
+        Notice.objects.create(
+            user=world.people["acceptor"], incident=case, entry_seq=1, topic=topic, text="…", created_at=clock.now()
+        )
+    reader.look()
+    assert mine.heard == ['{"unread":2}']
+    assert other.heard == []
+
+
+def test_change_of_reference_data_is_told_to_everybody(world, hub, reader):
+    ear = listening(world, hub, "nobody")
+    reader.look()
+    ear.heard.clear()
+    reference.touch("catalogue")
+    reader.look()
+    assert ear.heard == ['{"name":"catalogue"}']
+
+
+def test_flood_is_one_gap_and_another_when_its_late_ones_are_known(world, hub, monkeypatch):
+    monkeypatch.setattr(module, "FLOOD", 2)
+    reader = Reader(hub, lambda function: function(), overlap=0)
+    reader.begin()
+    ear = listening(world, hub, "acceptor")
+    last = hub.place()
+    for _count in range(3):
+        world.report()
+    reader.look()
+    assert ear.heard == ["{}"]
+    assert hub.missed(ear.viewer, last)[1] is None
+    reader.look()
+    assert ear.heard == ["{}", "{}"]
+    number = world.report()
+    reader.look()
+    assert number in ear.heard[-1]
+
+
+def test_look_takes_the_same_statements_for_one_entry_and_many(world, hub, reader):
+    def taken(count: int) -> int:
+        for _count in range(count):
+            world.report()
+        with counted() as found:
+            reader.look()
+        return len(found)
+
+    assert taken(1) == taken(5) <= 6
+
+
+def test_look_with_nothing_new_is_three_statements(world, reader):
+    with counted() as found:
+        assert reader.look() == 0
+    assert len(found) == 3
+
+
+def test_listening_viewer_is_compared_by_what_he_may_see(world):
+    assert viewer_of(world.actor("acceptor")) == viewer_of(world.actor("acceptor"))
+    assert isinstance(viewer_of(world.actor("acceptor")), Viewer)
