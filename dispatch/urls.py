@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from dispatch.views import case, desks, files, inbox, maps, notices, ops, public, report, session
+from dispatch.views import case, desks, files, inbox, maps, notices, ops, public, report, session, workbench
 
 
 class CaseNumber:
@@ -51,6 +51,7 @@ urlpatterns = [
     path("login/", session.SignIn.as_view(), name="sign_in"),
     path("logout/", session.SignOut.as_view(), name="sign_out"),
     path("queue/<slug:desk>/", desks.queue, name="queue"),
+    path("work/<slug:desk>/", workbench.workbench, name="workbench"),
     path("find/", case.find, name="find"),
     path("inbox/", inbox.inbox, name="inbox"),
     path("tasks/", inbox.tasks, name="tasks"),

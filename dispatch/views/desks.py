@@ -29,7 +29,7 @@ MOST_TOUCHED = 100
 FIELDS = (
     "id", "number", "status", "category_id", "address", "description", "due_at", "status_at", "suspended_until",
     "street_id", "community_id", "grid_id", "district_id", "source", "is_urgent", "supervision_level", "return_count",
-    "rework_count", "reopen_count", "received_at", "holder_id", "is_placed", "head_seq",
+    "rework_count", "reopen_count", "received_at", "holder_id", "is_placed", "head_seq", "lon", "lat",
 )  # fmt: skip
 SOURCE_ICONS = {
     "worker": "device-mobile", "qr": "qrcode", "hotline": "phone", "web": "world", "leader": "flag",
@@ -56,20 +56,31 @@ class Row:
     source: str
     source_icon: str
     seq: int
+    lon: float | None
+    lat: float | None
 
 
 @page
 def queue(request: HttpRequest, desk: str) -> HttpResponse:
     """The queue of one desk, for those who work at it."""
-    found = DESKS.get(desk)
+    found = desk_for(request.actor, desk)
+    if found.key == "approve":
+        return _requests(request, found)
+    return show(request, "pages/queue.html", cases(request, found))
+
+
+def desk_for(actor: Actor, key: str) -> Desk:
+    """The desk, if the person works at it. Raises NotFound, NotPermitted."""
+    found = DESKS.get(key)
     if found is None:
         raise NotFound(_("没有这个队列。"))
-    if desk not in desks_of(request.actor):
+    if key not in desks_of(actor):
         raise NotPermitted(_("你的岗位没有「%(desk)s」队列。") % {"desk": found.label}, missing=found.capabilities[0])
-    return _requests(request, found) if found.key == "approve" else _cases(request, found)
+    return found
 
 
-def _cases(request: HttpRequest, desk: Desk) -> HttpResponse:
+def cases(request: HttpRequest, desk: Desk) -> dict[str, Any]:
+    """The cases of the desk that the address asks for, with its counts and filters. Two statements, three live."""
     now = clock.now()
     asked = request.GET
     scoped = _in_scope(desk, request.actor, wide=asked.get("scope") == "below")
@@ -77,38 +88,43 @@ def _cases(request: HttpRequest, desk: Desk) -> HttpResponse:
     statuses = [s for s in (*desk.statuses, *desk.watched) if s == chosen] or list(desk.statuses)
     # open cases have partial indexes of their own, which serve who says that he wants no other
     is_open = {"ended_at__isnull": True} if set(statuses) <= OPEN else {}
-    cases, filters = _filtered(scoped.filter(status__in=statuses, **is_open), request, now)
-    counts = scoped.filter(status__in=list(desk.statuses), ended_at__isnull=True).aggregate(
+    found, filters = _filtered(scoped.filter(status__in=statuses, **is_open), request, now)
+    counts = _counted(desk, scoped, now)
+    rows, after = _page(found, asked.get("after", ""))
+    beyond, gone = _touched(request, found, {row["number"] for row in rows})
+    return {
+        "now": now,
+        "desk": desk,
+        "groups": _grouped([row_of(r, now) for r in rows], now),
+        "count": len(rows),
+        "counts": counts,
+        "after": after,
+        "query": _query(asked, drop=("after", "touched")),
+        "live_statuses": " ".join(statuses),
+        "beyond": " ".join(beyond),
+        "gone": gone,
+        "is_first": not asked.get("after"),
+        "filters": filters,
+        "status": chosen if chosen in (*desk.statuses, *desk.watched) else "",
+        "status_choices": [(s.value, s.label) for s in (*desk.statuses, *desk.watched)],
+        "scope": asked.get("scope", ""),
+        "has_filter": any(asked.get(k) for k in ("area", "category", "overdue", "status")),
+        "area_choices": _area_choices(request.actor, desk),
+        "category_choices": _category_choices(),
+    }
+
+
+def counts_of(desk: Desk, actor: Actor, now: datetime) -> dict[str, int]:
+    """How many cases wait at the desk: all, past due, due soon, suspended. One statement."""
+    return _counted(desk, _in_scope(desk, actor, wide=False), now)
+
+
+def _counted(desk: Desk, scoped: QuerySet[Incident], now: datetime) -> dict[str, int]:
+    return scoped.filter(status__in=list(desk.statuses), ended_at__isnull=True).aggregate(
         all=Count("pk"),
         over=Count("pk", filter=Q(due_at__lt=now)),
         soon=Count("pk", filter=Q(due_at__gte=now, due_at__lt=now + SOON)),
         paused=Count("pk", filter=Q(status=Status.SUSPENDED)),
-    )
-    rows, after = _page(cases, asked.get("after", ""))
-    beyond, gone = _touched(request, cases, {row["number"] for row in rows})
-    return show(
-        request,
-        "pages/queue.html",
-        {
-            "now": now,
-            "desk": desk,
-            "groups": _grouped([row_of(r, now) for r in rows], now),
-            "count": len(rows),
-            "counts": counts,
-            "after": after,
-            "query": _query(asked, drop=("after", "touched")),
-            "live_statuses": " ".join(statuses),
-            "beyond": " ".join(beyond),
-            "gone": gone,
-            "is_first": not asked.get("after"),
-            "filters": filters,
-            "status": chosen if chosen in (*desk.statuses, *desk.watched) else "",
-            "status_choices": [(s.value, s.label) for s in (*desk.statuses, *desk.watched)],
-            "scope": asked.get("scope", ""),
-            "has_filter": any(asked.get(k) for k in ("area", "category", "overdue", "status")),
-            "area_choices": _area_choices(request.actor, desk),
-            "category_choices": _category_choices(),
-        },
     )
 
 
@@ -223,6 +239,8 @@ def row_of(r: dict[str, Any], now: datetime) -> Row:
         source=str(Incident.Source(r["source"]).label),
         source_icon=SOURCE_ICONS.get(r["source"], "file"),
         seq=r["head_seq"],
+        lon=r["lon"],
+        lat=r["lat"],
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dispatch.views import limits
 from dispatch.views.desk_table import HOME
-from dispatch.views.shell import guarded, home_of, is_field_worker, page
+from dispatch.views.shell import desk_url, guarded, home_of, is_field_worker, page
 from gridgov.common import clock
 from grids.capabilities import Capability
 
@@ -86,7 +86,7 @@ def home(request: HttpRequest) -> HttpResponse:
         return redirect(elsewhere)
     for role, desk in HOME:
         if role.value in actor.roles:
-            return redirect("pages:queue", desk)
+            return redirect(desk_url(desk))
     if actor.department_ids:
         return redirect("pages:inbox")
     if is_field_worker(actor):

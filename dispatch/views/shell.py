@@ -120,6 +120,11 @@ def desks_of(actor: Actor) -> list[str]:
     return [desk.key for desk in DESKS.values() if any(actor.may_somewhere(c) for c in desk.capabilities)]
 
 
+def desk_url(key: str) -> str:
+    """Where the desk is worked: the workbench, or the list of the requests that wait."""
+    return reverse("pages:queue" if key == "approve" else "pages:workbench", args=[key])
+
+
 def is_field_worker(actor: Actor) -> bool:
     """Whether the person works outside: reports, checks and verifies on foot."""
     return actor.may_somewhere(Capability.PATROL)
@@ -130,7 +135,7 @@ def _nav(path: str, actor: Actor) -> list[Link]:
     found: list[tuple[int, str, str]] = []
     if is_field_worker(actor):
         found.append((10, _("我的任务"), reverse("pages:tasks")))
-    found += [(20, str(DESKS[key].label), reverse("pages:queue", args=[key])) for key in desks_of(actor)]
+    found += [(20, str(DESKS[key].label), desk_url(key)) for key in desks_of(actor)]
     if actor.department_ids or is_field_worker(actor):
         found.append((30, _("工单"), reverse("pages:inbox")))
     if actor.may_somewhere(Capability.REPORT_INCIDENT):
@@ -139,7 +144,7 @@ def _nav(path: str, actor: Actor) -> list[Link]:
     if actor.may_somewhere(Capability.OPERATE_LOOP):
         found.append((90, _("运维"), reverse("pages:ops")))
     found.sort(key=lambda link: link[0])
-    return [Link(label, url, path.startswith(url)) for _place, label, url in found]
+    return [Link(label, url, path.startswith((url, url.replace("/work/", "/queue/")))) for _place, label, url in found]
 
 
 def _house(actor: Actor) -> str:

@@ -5,6 +5,8 @@
 //   map.addEventListener("up", …);                     // back to the area above
 //   map.addEventListener("pick", …);                   // an area is pointed at or focused: { id } or { id: null }
 //   await map.show({ area, level, values });  map.setValues(values);  map.select(id);  map.showCases(true);
+//   map.pin("6201…", { lon, lat });            // that case stands out, and is in view; null for none
+// With `plain` the areas have their names and no counts: a ground for cases.
 //
 // `configuration` is what dispatch.views.maps.configuration says. `values`: id of an area → [open, overdue].
 // Positions come as lon, lat on CGCS2000, which Leaflet takes for WGS-84 (they are the same to centimetres).
@@ -64,9 +66,9 @@ export class AreaMap extends EventTarget {
   #map; #config; #words; #area; #level; #values; #shown = null; #layers = new Map(); #labels = new Map();
   #drawn = L.layerGroup(); #lines = L.layerGroup(); #names = L.layerGroup(); #cases = L.layerGroup();
   #selected = null; #legend; #state; #source; #fetching = null; #casesOn = false; #areasOn = true; #options;
-  #casesTimer = 0; #asked = 0; #tiles = []; #current = null;
+  #casesTimer = 0; #asked = 0; #tiles = []; #current = null; #plain = false; #pinned = null; #pinLayer = L.layerGroup();
 
-  constructor(host, configuration, { area, level, values = {}, wheel = false, canGoUp = false, controls = true, padding = 12 } = {}) {
+  constructor(host, configuration, { area, level, values = {}, wheel = false, canGoUp = false, controls = true, padding = 12, plain = false, cases = false } = {}) {
     super();
     this.#config = configuration;
     this.#words = configuration.words;
@@ -74,6 +76,7 @@ export class AreaMap extends EventTarget {
     this.#level = level;
     this.#values = values;
     this.#options = { canGoUp, padding };
+    host.classList.toggle("gg-areamap-plain", plain);
     host.classList.add("gg-areamap");
     this.#map = L.map(host, {
       attributionControl: false, zoomControl: false, keyboard: false, scrollWheelZoom: wheel, zoomSnap: 0.25,
@@ -87,7 +90,10 @@ export class AreaMap extends EventTarget {
     }
     this.#map.getPane("lines").style.pointerEvents = "none";
     this.#map.getPane("names").style.pointerEvents = "none";
-    for (const layer of [this.#drawn, this.#lines, this.#names]) layer.addTo(this.#map);
+    for (const layer of [this.#drawn, this.#lines, this.#names, this.#pinLayer]) layer.addTo(this.#map);
+    this.#plain = plain;
+    this.#casesOn = cases;
+    if (cases) this.#cases.addTo(this.#map);
     this.#addTiles();
     L.control.scale({ imperial: false, position: "bottomleft" }).addTo(this.#map);
     if (controls) this.#addControls(host);
@@ -129,6 +135,23 @@ export class AreaMap extends EventTarget {
       layer.getElement()?.classList.toggle("gg-area-selected", other === id);
       if (other === id) layer.bringToFront();
     }
+  }
+
+  /** The case stands out at its place, which is brought into view; null for none. */
+  pin(number, place) {
+    this.#pinned = number;
+    this.#pinLayer.clearLayers();
+    const at = place && Number.isFinite(place.lon) && Number.isFinite(place.lat) && place.lon !== 0 ? [place.lat, place.lon] : null;
+    if (!number || !at) return;
+    const icon = L.divIcon({ className: "gg-map-pin", html: element("span", "gg-map-pin-ring"), iconSize: [34, 34] });
+    L.marker(at, { pane: "cases", icon, keyboard: false, interactive: false }).addTo(this.#pinLayer);
+    if (!this.#map.getBounds().pad(-0.12).contains(at)) this.#map.setView(at, Math.max(this.#map.getZoom(), 12.5), { animate: true });
+  }
+
+  /** The cases are asked for again, and the box of the map is measured. */
+  refresh() {
+    this.#map.invalidateSize({ animate: false });
+    this.#askCases();
   }
 
   /** Open cases as points or counts, or not. */
@@ -219,6 +242,15 @@ export class AreaMap extends EventTarget {
 
   #colour() {
     if (!this.#shown) return;
+    if (this.#plain) {
+      for (const area of this.#shown.areas) {
+        this.#layers.get(area.id).getElement().setAttribute("aria-label", area.name);
+        this.#labels.get(area.id).label.replaceChildren(element("span", "gg-map-title", area.name));
+      }
+      this.#explain([]);
+      this.#placeNames();
+      return;
+    }
     const ends = steps(Math.max(0, ...this.#shown.areas.map((area) => this.#values[area.id]?.[0] ?? 0)));
     for (const area of this.#shown.areas) {
       const shape = this.#layers.get(area.id).getElement();
@@ -248,6 +280,7 @@ export class AreaMap extends EventTarget {
 
   #described(area) {
     const box = element("div");
+    if (this.#plain) return element("b", "", area.name);
     const [open, overdue] = this.#values[area.id] ?? [null, null];
     box.append(element("b", "", area.name), element("span", "", `${this.#words.open} ${open ?? "—"} ${this.#words.unit}`));
     if (overdue) {
@@ -270,7 +303,7 @@ export class AreaMap extends EventTarget {
     late.append(mark("over"), this.#words.among);
     const list = element("ul");
     list.append(...rows, late);
-    this.#legend.replaceChildren(element("h3", "", this.#words.legend), list);
+    this.#legend.replaceChildren(...(this.#plain ? [] : [element("h3", "", this.#words.legend), list]));
     if (this.#casesOn) {
       const kinds = element("ul");
       for (const [kind, word] of [["over", "overdue"], ["soon", "soon"], ["normal", "normal"], ["paused", "paused"]]) {
@@ -299,7 +332,7 @@ export class AreaMap extends EventTarget {
         return free ? box : null;
       };
       let box = fits();
-      if (!box) {
+      if (!box && !this.#plain) {
         label.classList.add("gg-map-label-short"); // the counts alone, as a badge
         box = fits();
       }

@@ -73,6 +73,7 @@ function compare(page, asked) {
   const [mine, theirs] = [rowsOf(list), rowsOf(fresh)];
   const beyond = new Set((fresh.dataset.beyond ?? "").split(" ").filter(Boolean));
   const gone = new Map([...page.querySelectorAll("[data-gone]")].map((one) => [one.dataset.gone, one.content.textContent]));
+  document.dispatchEvent(new CustomEvent("gg:list", { detail: page }));
   waiting.clear();
   for (const number of [...theirs.keys(), ...beyond]) if (!mine.has(number)) waiting.add(number);
   for (const [number, row] of mine) {
@@ -157,6 +158,7 @@ async function bring() {
       follow(page, "[data-live-counts]");
       follow(page, "[data-live-asof]");
       list.replaceChildren(...page.querySelector("[data-live-list]").childNodes);
+      document.dispatchEvent(new CustomEvent("gg:list", { detail: page }));
       touched.clear();
       waiting.clear();
       const rows = rowsOf(list);
@@ -168,7 +170,7 @@ async function bring() {
         ? list.dataset.wordsBeyond.replace("{n}", shown.length).replace("{m}", beyond)
         : list.dataset.wordsBrought.replace("{n}", shown.length);
       live.say(slot.querySelector("[data-live-idle]").textContent);
-      (rows.get(focused) ?? rows.get(shown[0]))?.querySelector("a")?.focus({ preventScroll: Boolean(focused) });
+      if (!list.matches("[role=listbox]")) (rows.get(focused) ?? rows.get(shown[0]))?.querySelector("a")?.focus({ preventScroll: Boolean(focused) });
     }
   } catch {
     // still waiting in the slot
@@ -183,7 +185,7 @@ if (list && slot) {
   slot.querySelector("button").addEventListener("click", bring);
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, select, textarea, [contenteditable]");
-    if (typing || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (typing || document.querySelector("dialog[open]") || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "u" || event.key === "U") bring();
   });
   live.on("state", (state) => {

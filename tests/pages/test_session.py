@@ -8,9 +8,9 @@ from tests.worlds import PASSWORD
 pytestmark = pytest.mark.django_db
 
 HOMES = {
-    "acceptor": "/queue/accept/", "duty_chief": "/queue/file/", "dispatcher": "/queue/dispatch/",
-    "verifier": "/queue/verify/", "supervisor": "/queue/supervise/", "department_handler": "/inbox/",
-    "grid_worker": "/tasks/", "leader": "/queue/approve/", "system_admin": "/ops/", "nobody": "/notices/",
+    "acceptor": "/work/accept/", "duty_chief": "/work/file/", "dispatcher": "/work/dispatch/",
+    "verifier": "/work/verify/", "supervisor": "/work/supervise/", "department_handler": "/inbox/",
+    "grid_worker": "/tasks/", "leader": "/dashboard/", "system_admin": "/ops/", "nobody": "/notices/",
 }  # fmt: skip
 
 

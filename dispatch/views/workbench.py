@@ -1,0 +1,138 @@
+"""The workbench: queue, map and case side by side, linked by the chosen case. The page works without the map, and its
+list without a script."""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from dispatch.actors import Actor
+from dispatch.selectors import entry_label
+from dispatch.views import desks, maps
+from dispatch.views.desk_table import DESKS, Desk
+from dispatch.views.shell import desk_url, desks_of, page, show
+from dispatch.visibility import cases_of, scope_of
+from gridgov.common import clock
+from grids.spatial import areas
+from incidents.catalogue import catalogue
+from incidents.models import JournalEntry
+
+TICKER = 12
+#: The ticker looks back no longer: what is older is no news.
+TICKER_SPAN = timedelta(hours=12)
+
+#: Keys and what they do, for the sheet.
+KEY_SHEET = (
+    (("J", "K"), gettext_lazy("下一件、上一件")),
+    (("↵",), gettext_lazy("到右侧办理")),
+    (("C",), gettext_lazy("认领、放开")),
+    (("A",), gettext_lazy("受理")),
+    (("F",), gettext_lazy("立案")),
+    (("D",), gettext_lazy("派遣")),
+    (("V",), gettext_lazy("发核查、核查通过")),
+    (("R",), gettext_lazy("退回、返工")),
+    (("E",), gettext_lazy("结案")),
+    (("H",), gettext_lazy("发核实")),
+    (("X",), gettext_lazy("不予受理、不予立案")),
+    (("M",), gettext_lazy("并案")),
+    (("S",), gettext_lazy("督办")),
+    (("N",), gettext_lazy("批注")),
+    (("T",), gettext_lazy("套用常用语")),
+    (("U",), gettext_lazy("加入新案件")),
+    (("/",), gettext_lazy("命令：案件、区域、部件、电话尾号")),
+    (("G", "Q"), gettext_lazy("到队列")),
+    (("G", "M"), gettext_lazy("到地图")),
+    (("G", "R"), gettext_lazy("到案件")),
+    (("?",), gettext_lazy("这张表")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A queue of the person with how much waits in it."""
+
+    key: str
+    label: str
+    url: str
+    count: int
+    over: int
+
+
+@page
+def workbench(request: HttpRequest, desk: str) -> HttpResponse:
+    """The workbench of one desk, for those who work at it."""
+    found = desks.desk_for(request.actor, desk)
+    if found.key == "approve":
+        return redirect(desk_url(found.key))
+    shown = desks.cases(request, found)
+    root = areas.find(scope_of(request.actor, None))
+    response = show(
+        request,
+        "pages/workbench.html",
+        shown
+        | {
+            "tabs": _tabs(request.actor, found, shown),
+            "ticker": ticker(request.actor),
+            "key_sheet": KEY_SHEET,
+            "map": json.dumps(maps.configuration(request.actor) | _view_of(root), ensure_ascii=False),
+            "list_url": reverse("pages:queue", args=[found.key]),
+        },
+    )
+    response["Content-Security-Policy"] = maps.policy()
+    return response
+
+
+def _view_of(root: Any) -> dict[str, Any]:
+    """The area that the map shows, and the level that it shows of it: two below, grids from a street on."""
+    if root is None:
+        return {"area": None, "level": None}
+    below = sorted({record.level for record in areas.index().subtree(root.id) if record.level > root.level})
+    return {"area": root.id, "level": (below[:2] or [root.level])[-1]}
+
+
+def _tabs(actor: Actor, current: Desk, shown: dict[str, Any]) -> list[Tab]:
+    """The queues of the person, the present one with the count that the page has already."""
+    now = clock.now()
+    tabs = []
+    for key in desks_of(actor):
+        desk = DESKS[key]
+        if key == "approve":
+            waiting = desks.requests_waiting_for(actor).aggregate(
+                all=Count("pk"), over=Count("pk", filter=Q(decide_by_at__lt=now))
+            )
+            tabs.append(Tab(key, str(desk.label), desk_url(key), waiting["all"], waiting["over"]))
+            continue
+        counts = shown["counts"] if desk is current else desks.counts_of(desk, actor, now)
+        tabs.append(Tab(key, str(desk.label), reverse("pages:workbench", args=[key]), counts["all"], counts["over"]))
+    return tabs
+
+
+def ticker(actor: Actor) -> list[dict[str, Any]]:
+    """What happened last to the cases that the person may see, the newest first. One statement."""
+    known = catalogue()
+    rows = (
+        JournalEntry.objects.filter(
+            incident__in=cases_of(actor).order_by().values("pk"), at__gte=clock.now() - TICKER_SPAN
+        )
+        .exclude(action__in=("note", "duplicates_found", "placed_again"))
+        .order_by("-id")
+        .values_list("incident__number", "at", "action", "actor__name", "actor__username", "incident__category_id")
+    )
+    return [
+        {
+            "number": number,
+            "tail": number[-7:],
+            "at": f"{clock.local(at):%H:%M}",
+            "who": name or login or _("系统"),
+            "what": entry_label(action),
+            "title": known.category_name(category_id).rpartition("／")[2],
+        }
+        for number, at, action, name, login, category_id in rows[:TICKER]
+    ]
