@@ -77,6 +77,9 @@ ANCHORS = {
     },
 }  # fmt: skip
 ROUNDING = 2.5 * 10.0**-DECIMALS  # farther from a line no corner on it is, rounded at each of three levels
+# Components of 西固区 for the demo: class, name and how many; the first stands where the README's walk begins.
+COMPONENTS = (("0118", "路灯", 60), ("0102", "污水井盖", 24), ("0103", "雨水井盖", 16), ("0305", "垃圾箱", 20))
+FIRST = (103.64547, 36.06713)
 POINTS = 120  # sampled for each part that a place is divided into
 
 Names = dict[str, str]
@@ -215,6 +218,22 @@ def write(level: str, features: list[dict[str, object]]) -> None:
         packed.write(document.encode())
 
 
+def write_components(grids: list[dict[str, object]], names: Names) -> None:
+    """components.csv: invented things in the urban grids of 西固区, one a grid, by the coding of components."""
+    rng = np.random.default_rng(int(XIGU))
+    shapes = {str(g["properties"]["code"]): shapely.geometry.shape(g["geometry"]) for g in grids}  # type: ignore[index]
+    urban = [code for code in sorted(shapes) if code.startswith(XIGU) and not is_rural(code)]
+    (start,) = (code for code in urban if shapely.intersects_xy(shapes[code], *FIRST))
+    kinds = [(kind, name, n) for kind, name, count in COMPONENTS for n in range(1, count + 1)]
+    chosen = [start, *rng.permutation([code for code in urban if code != start])[: len(kinds) - 1].tolist()]
+    lines = ["code,type_code,name,state,lon,lat,address"]
+    for (kind, name, n), grid in zip(kinds, chosen, strict=True):
+        lon, lat = FIRST if grid == start else np.round(sample(shapes[grid].buffer(-1e-4), 1, rng)[0] / SCALE, 6)
+        place = f"{names[grid[:9]]}{short_name(names[grid[:12]])}"
+        lines.append(f"{XIGU}{kind}{n:06d},{kind},{name}{n:03d}号,intact,{lon},{lat},{place}")
+    (TARGET / "components.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def main(wheel: str, package: str) -> None:
     outlines = read_outlines(wheel)
     streets, communities = read_names(package)
@@ -256,6 +275,7 @@ def main(wheel: str, package: str) -> None:
         assert {shape.geom_type for shape in shapes} == {"Polygon"}, level
         print(level, len(features))
         write(level, features)
+    write_components(levels["grid"], streets | communities)
 
 
 if __name__ == "__main__":

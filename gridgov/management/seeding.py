@@ -19,13 +19,17 @@ from django.utils.translation import gettext as _
 from dispatch import routing
 from gridgov.common.errors import FieldError
 from gridgov.common.models import User
-from grids.models import Area, Level
+from grids import cities as cities_data
+from grids import registers
+from grids.models import Area, Component, Level
 from personnel.models import Department, Posting, Worker
 from personnel.roles import AREA_ROLES, Role
 from personnel.selectors import department_tree
 from personnel.services import Newcomer, appoint, save_department
 
 DATA = Path(__file__).resolve().parent / "data"
+#: The class of the component whose scan address is shown: street lamps, as in the README's walk.
+LAMP = "0118"
 #: Postings of the reference people begin here, so that a case of any later day finds them.
 SINCE = date(2024, 1, 1)
 
@@ -90,6 +94,19 @@ def seed_routing(city: str) -> int:
         rows = [_of_district(row, government["prefix"]) for row in content["template"]["routing"]]
         made += routing.load_rules(area=by_code[government["code"]], rows=rows)
     return made
+
+
+def seed_components(city: str) -> tuple[int, str]:
+    """The city's demo components stand; those that are there stay as they are. How many were new, and the QR token
+    of the first one.
+    """
+    root, path = read(city)["root"], cities_data.DATA / city / "components.csv"
+    plan = registers.plan_components(root=root, path=str(path))
+    plan.changed.clear()  # by hand, since
+    added = len(plan.added)
+    registers.commit(plan)
+    first = Component.objects.filter(root__code=root, root__parent=None).order_by("code", "pk")
+    return added, first.filter(type_code=LAMP).values_list("qr_token", flat=True)[0]
 
 
 def _of_district(row: Mapping[str, Any], prefix: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from gridgov.common import clock
@@ -42,6 +43,9 @@ class Command(BaseCommand):
             raise CommandError(str(error.message)) from error
         except KeyboardInterrupt:
             raise CommandError(_("已中断；已有的都在，再次运行即接着来"), returncode=130) from None
+        _new, token = seeding.seed_components(city)
+        scan = reverse("pages:scan", args=[token])
+        self.stdout.write(_("扫码上报的地址（路灯）：%(path)s，接在服务器地址之后") % {"path": scan})
         self.stdout.write(_("演示账号的口令（未改过的话）：%(password)s") % {"password": PASSWORD})
 
     def _seed(self, seed: int) -> None:
