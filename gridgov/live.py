@@ -154,6 +154,11 @@ class Live:
         for listener in self.hub.listeners():
             listener.end()
 
+    def poke(self) -> None:
+        """The journal is looked at soon."""
+        if self._reader is not None:
+            self._reader.poke()
+
     def _call(self, function: Callable[[], None]) -> None:
         """Runs in the loop of the streams; without streams there is nobody to call."""
         loop = self._loop

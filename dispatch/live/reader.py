@@ -21,6 +21,7 @@ from dispatch.models import Notice
 from gridgov.common import clock
 from gridgov.common.models import ReferenceRevision
 from incidents.models import JournalEntry
+from incidents.services.adopt import ADOPTED
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +30,10 @@ POLL_SECONDS = 2.0
 PAUSE_SECONDS = 0.1
 #: An entry is missed only if its transaction stays open this long after a later one was seen.
 OVERLAP_SECONDS = 60.0
-#: More at once than this (an import) is not told one by one: everybody fetches everything.
+#: More at once than this, and imported cases, are not told one by one: everybody fetches everything, …
 FLOOD = 2000
+#: … but not more often than this.
+FLOOD_SECONDS = 30.0
 #: So many entries of before the start are known to those who come from another process.
 BEFORE = 500
 
@@ -52,6 +55,10 @@ class Window:
         self._seen.update(new)
         self._order.extend((at, one) for one in new)
         before = self.floor
+        if len(new) > FLOOD:
+            # as many again with each look would be dear; who calls says that latecomers were lost
+            self.floor = max(self.floor, max(new))
+            self._order.clear()
         while self._order and self._order[0][0] < at - self._overlap:
             self.floor = max(self.floor, self._order.popleft()[1])
         if self.floor != before:
@@ -73,7 +80,10 @@ class Reader:
         self._notices = Window(overlap=overlap)
         self._overlap = overlap
         self._tokens: dict[str, str] = {}
-        self._flooded_until: float | None = None
+        #: when everybody is next told to fetch everything, and for the last time after a flood
+        self._gap_due: float | None = None
+        self._gap_final: float | None = None
+        self._gap_told = float("-inf")
         self._wanted = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="live-reader", daemon=True)
@@ -122,7 +132,7 @@ class Reader:
         self._notices.fresh(self._ids(Notice, self._notices), at=at)
         self._tokens = dict(ReferenceRevision.objects.values_list("name", "token"))
         known = self._of_entries(ids, at_ms=None)
-        oldest = min((message.at_ms for message in known), default=0)
+        oldest = min((message.at_ms for message in known), default=int(clock.now().timestamp() * 1000))
         self._hub.remember(known, whole_since_ms=oldest if len(ids) == BEFORE else 0)
 
     def look(self) -> int:
@@ -130,15 +140,10 @@ class Reader:
         at = time.monotonic()
         now_ms = int(clock.now().timestamp() * 1000)
         fresh = self._entries.fresh(self._ids(JournalEntry, self._entries), at=at)
-        if len(fresh) > FLOOD:
-            self._flooded_until = at + self._overlap
-            fresh = []
-            self._flood(now_ms)
-        elif self._flooded_until is not None and at > self._flooded_until:
-            # whatever of the flood came late is known by now
-            self._flooded_until = None
-            self._flood(now_ms)
-        messages = self._of_entries(fresh, at_ms=now_ms) if fresh else []
+        messages = self._of_entries(fresh, at_ms=now_ms) if 0 < len(fresh) <= FLOOD else []
+        if len(messages) < len(fresh):
+            self._flood(at, now_ms)
+        messages += self._gaps(at, now_ms)
         messages += self._of_notices(at, now_ms)
         messages += self._of_reference(now_ms)
         if messages:
@@ -146,9 +151,22 @@ class Reader:
         self.looked_at = time.monotonic()
         return len(messages)
 
-    def _flood(self, now_ms: int) -> None:
+    def _flood(self, at: float, now_ms: int) -> None:
+        """More happened than is told: whoever comes back must fetch everything, and who is here soon hears of it."""
         self._hub.forget(now_ms)
-        self._hub.say([Message("gap", {}, ("gap", 0), EVERYBODY, now_ms)], self._call)
+        self._gap_due = max(at, self._gap_told + FLOOD_SECONDS) if self._gap_due is None else self._gap_due
+        # by then whatever of the flood came late is known
+        self._gap_final = at + max(self._overlap, FLOOD_SECONDS)
+
+    def _gaps(self, at: float, now_ms: int) -> list[Message]:
+        if self._gap_due is not None and at >= self._gap_due:
+            self._gap_due = None
+        elif self._gap_final is not None and at >= self._gap_final:
+            self._gap_final = None
+        else:
+            return []
+        self._gap_told = at
+        return [Message("gap", {}, ("gap", 0), EVERYBODY, now_ms)]
 
     @staticmethod
     def _ids(model: Any, window: Window) -> list[int]:
@@ -159,6 +177,7 @@ class Reader:
         """What is to be said of the entries. ``at_ms`` None: each at the time that it was written."""
         rows = list(
             JournalEntry.objects.filter(id__in=ids)
+            .exclude(action=ADOPTED)
             .order_by("id")
             .values_list(*_ENTRY, "recorded_at", *(f"incident__{name}" for name in COLUMNS))
         )

@@ -105,6 +105,7 @@ def test_change_of_reference_data_is_told_to_everybody(world, hub, reader):
 
 def test_flood_is_one_gap_and_another_when_its_late_ones_are_known(world, hub, monkeypatch):
     monkeypatch.setattr(module, "FLOOD", 2)
+    monkeypatch.setattr(module, "FLOOD_SECONDS", 0)
     reader = Reader(hub, lambda function: function(), overlap=0)
     reader.begin()
     ear = listening(world, hub, "acceptor")
@@ -119,6 +120,18 @@ def test_flood_is_one_gap_and_another_when_its_late_ones_are_known(world, hub, m
     number = world.report()
     reader.look()
     assert number in ear.heard[-1]
+
+
+def test_flood_that_goes_on_is_not_told_with_each_look(world, hub, monkeypatch):
+    monkeypatch.setattr(module, "FLOOD", 1)
+    reader = Reader(hub, lambda function: function())
+    reader.begin()
+    ear = listening(world, hub, "acceptor")
+    for _round in range(3):
+        world.report()
+        world.report()
+        reader.look()
+    assert ear.heard == ["{}"]
 
 
 def test_look_takes_the_same_statements_for_one_entry_and_many(world, hub, reader):

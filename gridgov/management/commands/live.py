@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from gridgov.asgi import Application
+from gridgov.asgi import Application, Part
 from gridgov.live import Live
 from gridgov.management.serving import Server, run
+from gridgov.sqlite.watcher import Watcher
 
 
 class Command(BaseCommand):
@@ -22,10 +24,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
         """Serves the streams alone until SIGINT or SIGTERM, ends them and exits with 0."""
         live = Live()
+        # On SQLite nobody says "look" to another process: the file is watched.
+        parts: list[Part] = [live, Watcher(live.poke)] if settings.EMBEDDED else [live]
         connection.close()
         where = {"host": host, "port": port}
         server = Server(
-            Application(streams=live.paths(), parts=[live], pages=None),
+            Application(streams=live.paths(), parts=parts, pages=None),
             live=live,
             host=host,
             port=port,
