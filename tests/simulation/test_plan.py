@@ -180,7 +180,8 @@ def test_whoever_watches_sees_a_report_within_half_a_minute():
 
 def test_an_echo_is_the_same_thing_again_in_other_words():
     drafts = [
-        reports.draft(5, at, topics=TOPICS, grid_count=9, order=0) for at in instants(NOW, NOW + timedelta(days=5))
+        reports.draft(5, at, topics=TOPICS, places=tuple(range(1, 10)), order=0)
+        for at in instants(NOW, NOW + timedelta(days=5))
     ]
     first = next(d for d in drafts if d.echo_minutes is not None)
     again = reports.echo(first)
@@ -193,7 +194,8 @@ def test_an_echo_is_the_same_thing_again_in_other_words():
 
 def test_no_phone_number_is_anybodys():
     drafts = [
-        reports.draft(5, at, topics=TOPICS, grid_count=9, order=0) for at in instants(NOW, NOW + timedelta(days=5))
+        reports.draft(5, at, topics=TOPICS, places=tuple(range(1, 10)), order=0)
+        for at in instants(NOW, NOW + timedelta(days=5))
     ]
     phones = {d.reporter_phone for d in drafts} - {""}
     assert phones
