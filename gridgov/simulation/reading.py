@@ -138,14 +138,13 @@ def wrong(case: Case, seed: int, at: datetime) -> dict[str, Any]:
 
 
 def _of_the_district(incident: Incident) -> list[DepartmentRecord]:
-    """The departments of the case's district, or of the whole city where it has none."""
-    everybody = department_tree().all(incident.city_id)
-    of_district = [
+    """The departments of the case's district and those of no district in particular."""
+    districts = (None, incident.district_id)
+    return [
         d
-        for d in everybody
-        if d.area_id is not None and areas.chain(d.area_id)[Level.DISTRICT - 1] == incident.district_id
+        for d in department_tree().all(incident.city_id)
+        if d.area_id is None or areas.chain(d.area_id)[Level.DISTRICT - 1] in districts
     ]
-    return of_district or everybody
 
 
 def next_centre(case: Case, way: str) -> int | None:
