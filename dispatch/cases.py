@@ -8,6 +8,7 @@ from django.db.models import OuterRef, QuerySet
 
 from dispatch.models import Request, Ticket
 from gridgov.common.json_rows import instant, rows, rows_subquery
+from gridgov.common.prepared import Prepared
 from grids.spatial import areas
 from incidents.case import clocks_of, with_clocks
 from incidents.clocks import ClockState
@@ -142,9 +143,15 @@ def case_from(incident: Any) -> Case:
     )
 
 
+_BY_ID = Prepared(lambda pk: with_all(Incident.objects.filter(pk=pk)), pk=int)
+
+
 def read_by_id(incident_id: int) -> Case:
     """The case, whoever asks: for the system's own steps. One statement. Incident.DoesNotExist."""
-    return case_from(with_all(Incident.objects.filter(pk=incident_id)).get())
+    row = _BY_ID.first(pk=incident_id)
+    if row is None:
+        raise Incident.DoesNotExist
+    return case_from(row)
 
 
 def _in_order(text: str | None) -> list[dict[str, Any]]:

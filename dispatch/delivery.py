@@ -14,10 +14,12 @@ by itself waits, and /ops/ and /healthz say so.
 import logging
 import os
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.db import transaction
@@ -28,9 +30,11 @@ from django.utils.translation import gettext as _
 from dispatch import notify
 from dispatch.actors import Actor
 from dispatch.cases import case_from, with_all
-from dispatch.entries import Delivered, of_rows
+from dispatch.entries import Delivered, of_row, with_cases
 from gridgov.common import clock
 from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
+from gridgov.common.json_rows import among, whole_numbers
+from gridgov.common.prepared import Prepared
 from grids.capabilities import Capability
 from incidents.models import Incident, JournalEntry
 from incidents.services import entry as entries
@@ -70,14 +74,14 @@ def deliver_pending(*, receive: Receive, limit: int = LIMIT) -> Delivery:
     if not incident_ids:
         return done
     lease = uuid.uuid4().hex
-    leased = _take(incident_ids, lease)
+    leased, kept = _take(incident_ids, lease), time.monotonic()
     try:
         for _round in range(ROUNDS):
             batch = _oldest(leased)
             if not batch:
                 break
             _deliver(batch, receive, done)
-            _keep(leased, lease)
+            kept = _keep(leased, lease, kept)
     finally:
         Incident.objects.filter(pk__in=leased, deliver_lease=lease).update(deliver_lease="", deliver_until=None)
     return done
@@ -92,14 +96,20 @@ def _undelivered() -> Any:
 
 def _waiting(limit: int) -> list[int]:
     """Cases with an entry that is due, none of whose earlier entries is parked or waits for its next try."""
-    ahead = _undelivered().filter(incident=OuterRef("incident"), seq__lt=OuterRef("seq"))
-    held = ahead.filter(Q(parked_at__isnull=False) | Q(next_try_at__gt=clock.now()))
-    due = (
-        _undelivered()
-        .filter(Q(next_try_at__lte=clock.now()) | Q(next_try_at__isnull=True), ~Exists(held), parked_at__isnull=True)
-        .order_by("next_try_at", "id")
-    )
-    return list(dict.fromkeys(due.values_list("incident_id", flat=True)[: limit * 4]))[:limit]
+    found = _due(limit * 4).rows(now=clock.now())
+    return list(dict.fromkeys(row.incident_id for row in found))[:limit]
+
+
+@cache
+def _due(limit: int) -> Prepared:
+    def entries_due(now: datetime) -> Any:
+        ahead = _undelivered().filter(incident=OuterRef("incident"), seq__lt=OuterRef("seq"))
+        held = ahead.filter(Q(parked_at__isnull=False) | Q(next_try_at__gt=now))
+        due = Q(next_try_at__lte=now) | Q(next_try_at__isnull=True)
+        found = _undelivered().filter(due, ~Exists(held), parked_at__isnull=True)
+        return found.order_by("next_try_at", "id").only("incident_id")[:limit]
+
+    return Prepared(entries_due, now=datetime)
 
 
 def _until() -> Any:
@@ -121,23 +131,33 @@ def _take(incident_ids: Sequence[int], lease: str) -> list[int]:
     return leased
 
 
-def _keep(leased: Sequence[int], lease: str) -> None:
-    """The lease runs for its whole length again."""
+def _keep(leased: Sequence[int], lease: str, kept: float) -> float:
+    """The lease has most of its length before it: a good part of it was used up before it is begun again."""
+    if time.monotonic() - kept < LEASE.total_seconds() / 6:
+        return kept
     Incident.objects.filter(pk__in=leased, deliver_lease=lease).update(deliver_until=_until())
+    return time.monotonic()
 
 
 def _oldest(incident_ids: Sequence[int]) -> list[Delivered]:
     """The oldest undelivered entry of each case, but for those that are parked or wait for their next try."""
     if not incident_ids:
         return []
-    earlier = _undelivered().filter(incident=OuterRef("incident"), seq__lt=OuterRef("seq"))
-    rows = _undelivered().filter(~Exists(earlier), incident__in=incident_ids)
     now = clock.now()
     return [
         one
-        for one in of_rows(rows.order_by("incident_id"))
+        for one in map(of_row, _OLDEST.rows(ids=whole_numbers(incident_ids)))
         if not one.is_parked and (one.next_try_at is None or one.next_try_at <= now)
     ]
+
+
+def _oldest_entries(ids: str) -> Any:
+    earlier = _undelivered().filter(incident=OuterRef("incident"), seq__lt=OuterRef("seq"))
+    rows = _undelivered().filter(~Exists(earlier), incident__in=among(ids))
+    return with_cases(rows.order_by("incident_id"))
+
+
+_OLDEST = Prepared(_oldest_entries, ids=str)
 
 
 # --- bringing -----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from django.db.models import DateTimeField, Value, When
 
 from gridgov.common import work_calendar
 from gridgov.common.business_time import WorkCalendar
+from gridgov.common.plain_update import update_rows
 from incidents.catalogue import catalogue, limit_for
 from incidents.clocks import ClockState, Plan, Policy
 from incidents.models import Clock, ClockSegment
@@ -92,7 +93,8 @@ def write(plan: Plan, *, incident_id: int, entry_seq: int, actor_id: int | None)
     changed = [_row(clock, incident_id) for clock in plan.changed]
     if changed:
         ended = all(not clock.is_live for clock in plan.changed)
-        Clock.objects.bulk_update(changed, _ENDED_FIELDS if ended else _ALL_FIELDS)
+        names = _ENDED_FIELDS if ended else _ALL_FIELDS
+        update_rows(Clock, names, [(row.pk, *(getattr(row, name) for name in names)) for row in changed])
     if plan.closed_pauses_at:
         _close_pauses(plan.closed_pauses_at)
     stored = Clock.objects.bulk_create(new_rows(plan.started, incident_id)) if plan.started else []

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
-from django.db import DataError, IntegrityError, connection, transaction
-from django.db.models import Min
+from django.db import DataError, IntegrityError, transaction
 
+from gridgov.common.plain_update import update_rows
+from gridgov.common.prepared import Prepared
 from incidents import journal
 from incidents.case import as_json
 from incidents.models import Clock, FiredStep, Incident, JournalEntry
@@ -46,6 +46,11 @@ _CLOCK_FIELDS = (
     "id", "incident_id", "kind", "cycle", "steps", "next_step_at", "breached_at", "breach_cured_at",
     "incident__number", "incident__status", "incident__version", "incident__head_seq", "incident__head_mac",
 )  # fmt: skip
+
+
+_WAITING_LONGEST = Prepared(
+    lambda: Clock.objects.filter(next_step_at__isnull=False).order_by("next_step_at").only("next_step_at")[:1]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,8 @@ def due_steps(
 
 def oldest_due(now: datetime) -> datetime | None:
     """Since when the step waits that has waited longest at ``now``; None if none is due. One statement."""
-    return Clock.objects.filter(next_step_at__lte=now).aggregate(oldest=Min("next_step_at"))["oldest"]
+    found = _WAITING_LONGEST.first()
+    return found.next_step_at if found is not None and found.next_step_at <= now else None
 
 
 def sweep_due(*, now: datetime, limit: int = LIMIT, held: Held | None = None) -> int:
@@ -266,47 +272,16 @@ def _write(cases: list[_Case], now: datetime) -> int:
 
 
 def _write_clocks(clocks: Sequence[_Swept]) -> None:
-    """One statement for all. By hand: a CASE for each row and column costs five times the rest of the sweep."""
-    _update_from(
-        "incidents_clock",
-        {"steps": "jsonb"} | dict.fromkeys(("next_step_at", "breached_at", "breach_cured_at"), "timestamptz"),
-        [
-            (
-                clock.clock_id,
-                orjson.dumps(clock.steps).decode(),
-                *(_adapted(at) for at in (clock.next_step_at, clock.breached_at, clock.breach_cured_at)),
-            )
-            for clock in clocks
-        ],
-    )  # fmt: skip
+    """One statement for all."""
+    update_rows(
+        Clock,
+        ("steps", "next_step_at", "breached_at", "breach_cured_at"),
+        [(c.clock_id, c.steps, c.next_step_at, c.breached_at, c.breach_cured_at) for c in clocks],
+    )
 
 
 def _write_heads(stated: Sequence[tuple[int, journal.Draft]]) -> None:
-    if stated:
-        _update_from(
-            "incidents_incident",
-            {"head_seq": "integer", "head_mac": "varchar"},
-            [(incident_id, entry.seq, entry.mac) for incident_id, entry in stated],
-        )
-
-
-def _adapted(at: datetime | None) -> Any:
-    return connection.ops.adapt_datetimefield_value(at)
-
-
-def _update_from(table: str, columns: Mapping[str, str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Rows ``(id, value, …)`` of ``table`` have those values. Names and types come from this module alone."""
-    marks = f"({', '.join(['%s'] * (len(columns) + 1))})"
-    cast = connection.vendor == "postgresql"
-    values = {name: f"CAST(given.{name} AS {kind})" if cast else f"given.{name}" for name, kind in columns.items()}
-    key = "CAST(given.id AS bigint)" if cast else "given.id"
-    statement = (
-        f"WITH given(id, {', '.join(columns)}) AS (VALUES {', '.join([marks] * len(rows))}) "  # noqa: S608
-        f"UPDATE {table} SET {', '.join(f'{name} = {value}' for name, value in values.items())} "
-        f"FROM given WHERE {table}.id = {key}"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [value for row in rows for value in row])
+    update_rows(Incident, ("head_seq", "head_mac"), [(pk, entry.seq, entry.mac) for pk, entry in stated])
 
 
 def _push_on(clock_ids: Sequence[int], now: datetime) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from django.db.models import Aggregate, Expression, F, QuerySet, Subquery, TextField
+from django.db.models import Aggregate, BigIntegerField, Expression, F, Func, QuerySet, Subquery, TextField, Value
 from django.db.models.functions import JSONObject
 
 
@@ -37,6 +37,25 @@ def rows_subquery(children: QuerySet[Any], *, link: str, fields: Iterable[str] =
     spec: dict[str, Any] = {name: F(name) for name in fields} | expressions
     grouped = children.order_by().values(link).annotate(_rows=_JSONRows(JSONObject(**spec))).values("_rows")
     return Subquery(grouped, output_field=TextField())
+
+
+class among(Func):
+    """For ``…__in``: the whole numbers of a JSON list, so that the SQL is the same whatever their number."""
+
+    output_field = BigIntegerField()
+    template = "(SELECT value FROM JSON_EACH(%(expressions)s))"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(Value(text, output_field=TextField()))
+
+    def as_postgresql(self, compiler, connection, **context):  # type: ignore[no-untyped-def]
+        template = "(SELECT value::bigint FROM JSONB_ARRAY_ELEMENTS_TEXT((%(expressions)s)::jsonb))"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+
+def whole_numbers(ids: Iterable[int]) -> str:
+    """The JSON list that :class:`among` reads."""
+    return orjson.dumps(list(ids)).decode()
 
 
 def rows(text: str | None) -> list[dict[str, Any]]:

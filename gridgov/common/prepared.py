@@ -7,7 +7,7 @@ To build and compile a query with many subqueries costs the ORM some ten millise
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import chain
 from typing import Any
 
@@ -17,6 +17,7 @@ from django.db.models import Model, QuerySet
 #: Values that no constant of a query has: recognised among the parameters after compiling.
 _WHOLE = 2_017_000_003
 _DAY = date(1903, 2, 1)
+_INSTANT = datetime(1903, 3, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class Prepared:
     """One query for whole rows of a model, with annotations, whose values are given when it is run.
 
     ``build`` takes one keyword argument a name of ``kinds`` and returns the queryset. It must not look at the values
-    (no lists, no conditions): they are markers. ``kinds``: int, str or date for each name.
+    (no lists, no conditions): they are markers. ``kinds``: int, str, date or
+    datetime for each name.
     """
 
     def __init__(self, build: Callable[..., QuerySet[Any]], **kinds: type) -> None:
@@ -106,6 +108,8 @@ def _described(sql: str, slots: tuple[tuple[str | None, Any], ...], compiler: An
 def _marker(kind: type, position: int) -> Any:
     if kind is int:
         return _WHOLE + position
+    if kind is datetime:
+        return _INSTANT.replace(day=1 + position)
     if kind is date:
         return _DAY.replace(day=1 + position)
     if kind is str:
@@ -115,6 +119,8 @@ def _marker(kind: type, position: int) -> Any:
 
 def _prepared(value: Any) -> Any:
     """As the value reaches the driver."""
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
     return connection.ops.adapt_datefield_value(value) if isinstance(value, date) else value
 
 

@@ -61,6 +61,10 @@ class Cast:
         """Who walks the grid."""
         return next(iter(self.of_area(Role.GRID_WORKER.value, areas.chain(grid_id))), None)
 
+    def is_led(self, area_id: int) -> bool:
+        """Whether a grid leader has the area."""
+        return bool(self.of_area(Role.GRID_LEADER.value, areas.chain(area_id)))
+
     def of_department(self, department_id: int | None) -> list[int]:
         """Who may handle for the department: its own people first, then those above it."""
         record = department_tree().find(department_id)

@@ -6,7 +6,7 @@ leaves that to it.
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ from gridgov.simulation.cast import PUBLIC, Cast
 from gridgov.simulation.duty import Town
 from gridgov.simulation.photos import stored
 from gridgov.simulation.plan import Move, View
-from gridgov.simulation.reading import proposed, twin_of, view_of, wrong
+from gridgov.simulation.reading import next_centre, proposed, twin_of, view_of, wrong
 from gridgov.simulation.upkeep import Upkeep
 from gridgov.simulation.words import TOPICS, Topic
 from grids.models import Level
@@ -90,8 +90,8 @@ class City:
         self._topics = {
             code: topics[code] for code, found in known.items() if found is not None and found.is_reportable
         }
-        grids = (area for area in areas.all() if area.level == Level.GRID and area.active)
-        self._grids = sorted((g for g in grids if self._cast.worker_of(g.id)), key=lambda grid: grid.code)
+        self._places = _places(self._cast)
+        self._shares = _shares(self._places, self._cast)
         self.done: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
 
@@ -102,15 +102,16 @@ class City:
         heapq.heappush(self._queue, (at, self._order, what))
         return self._order
 
-    def expect_reports(self, start: datetime, end: datetime) -> int:
-        """What comes in between the two instants stands in the queue; how much it is."""
-        if not self._grids or not self._topics:
+    def expect_reports(self, start: datetime, end: datetime, *, per_day: float | None = None) -> int:
+        """What comes in between the two instants stands in the queue; how much it is. ``per_day``: else the city's."""
+        per_day = self.per_day if per_day is None else per_day
+        if not self._places or not self._topics:
             return 0
         count, order, last = 0, 0, None
-        for at in reports.instants(self.seed, start, end, self.per_day, self.town):
+        for at in reports.instants(self.seed, start, end, per_day, self.town):
             order = order + 1 if at == last else 0
             last = at
-            draft = reports.draft(self.seed, at, topics=self._topics, grid_count=len(self._grids), order=order)
+            draft = reports.draft(self.seed, at, topics=self._topics, places=self._shares, order=order)
             self._push(at, draft)
             count += 1
         return count
@@ -165,7 +166,7 @@ class City:
             self.upkeep.moved(at)
 
     def _report(self, at: datetime, draft: reports.Draft) -> None:
-        grid = self._grids[draft.grid]
+        grid = self._places[draft.grid]
         by, source = self._reporter(draft, grid, at)
         rng = Random(f"{draft.key}|details")
         chain = areas.chain(grid.id)
@@ -224,7 +225,7 @@ class City:
         for _attempt in range(40):
             drawn = rng.uniform(west, east), rng.uniform(south, north)
             found = index.locate(*drawn)
-            if found is not None and found.chain[Level.GRID - 1] == grid.id:
+            if found is not None and found.area_id == grid.id:
                 point = drawn
                 break
         if draft.key.endswith(reports.ECHO):
@@ -307,7 +308,10 @@ class City:
         if payload.get("verifier") == "grid":
             payload["verifier"] = placing.verifier_for(case, at=at)
         if payload.get("checker") == "grid":
-            payload["checker"] = self._cast.worker_of(incident.grid_id or incident.holder_id)
+            where = incident.grid_id or incident.community_id or incident.holder_id
+            payload["checker"] = self._cast.worker_of(where)
+        if payload.get("target") in ("up", "down"):
+            payload["target"] = next_centre(case, payload["target"])
         if payload.get("address") == "near":
             payload["address"] = f"{incident.address}附近"
 
@@ -339,6 +343,25 @@ class City:
         if key not in self._timeouts:
             self._timeouts.add(key)
             self._push(at, _Timeout(number, act))
+
+
+def _places(cast: Cast) -> list[AreaRecord]:
+    """Where something is reported: grids, and communities without any, if somebody walks there. By code."""
+    divided = {area.parent_id for area in areas.all() if area.level == Level.GRID and area.active}
+    leaves = (
+        area
+        for area in areas.all()
+        if area.active and (area.level == Level.GRID or (area.level == Level.COMMUNITY and area.id not in divided))
+    )
+    return sorted((area for area in leaves if cast.worker_of(area.id)), key=lambda area: area.code)
+
+
+def _shares(places: Sequence[AreaRecord], cast: Cast) -> list[float]:
+    """As of :func:`reports.shares`; at home is the district with most grids."""
+    districts = [area.chain[Level.DISTRICT - 1] for area in places]
+    grids = Counter(area.chain[Level.DISTRICT - 1] for area in places if area.level == Level.GRID)
+    home = grids.most_common(1)[0][0] if grids else None
+    return reports.shares(districts, [cast.is_led(area.id) for area in places], home)
 
 
 def _running_out(view: View) -> Iterable[tuple[datetime, Callable[..., int]]]:

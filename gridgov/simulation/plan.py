@@ -57,6 +57,9 @@ class View:
     after_photos: int = 1
     verification_photos: int = 1
     suspended_until: datetime | None = None
+    #: whether there is a centre above, and which way the case went to its holder: up, back, or nowhere
+    has_centre_above: bool = False
+    transferred: str = ""
     received_at: datetime | None = None
     #: when the request goes to the next level, and when the system writes down that nobody rated
     pending_by: datetime | None = None
@@ -68,7 +71,7 @@ class View:
         joints = "".join(f"{pk}{state[:2]}" for pk, state in self.joints)
         pending = f"{self.pending[1]}{self.pending[2]}" if self.pending else ""
         asked = "".join(sorted(self.asked))
-        return f"{self.version}.{joints}.{pending}.{asked}.{self.has_verifier:d}.{self.supervision}"
+        return f"{self.version}.{joints}.{pending}.{asked}.{self.has_verifier:d}.{self.supervision}.{self.transferred}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,8 @@ class Fate:
     reopens: bool
     result: str  # empty: nobody rates
     by_call: bool
+    transfers: bool
+    gives_back: bool
 
 
 def fate_of(seed: int, number: str) -> Fate:
@@ -143,6 +148,8 @@ def fate_of(seed: int, number: str) -> Fate:
         reopens=chance(0.02),
         result=rng.choices(("", "very_satisfied", "satisfied", "unsatisfied"), (45, 22, 27, 6))[0],
         by_call=chance(0.3),
+        transfers=chance(0.025),
+        gives_back=chance(0.3),
     )
 
 
@@ -252,6 +259,10 @@ def _accepted(a: _At) -> Move:
         return a.act(Action.DECLINE, "duty_chief", a.desk(12), reason="not_in_conditions", note=a.say("decline"))
     if fate.sent_back and view.version == 2:
         return a.act(Action.SEND_BACK, "duty_chief", a.desk(8), reason=a.say("send_back"))
+    if fate.transfers and not view.transferred and view.has_centre_above and not view.is_confidential:
+        return a.act(Action.TRANSFER, "duty_chief", a.desk(10), target="up", reason=a.say("transfer_up"))
+    if fate.gives_back and view.transferred == "up":
+        return a.act(Action.TRANSFER, "duty_chief", a.desk(20), target="down", reason=a.say("transfer_down"))
     if fate.amended and view.version == 2:
         return a.act(Action.AMEND, "acceptor", a.desk(4), reason=a.say("amend"), address="near")
     if fate.voids and "void" not in view.asked:

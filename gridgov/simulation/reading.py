@@ -8,11 +8,13 @@ from dispatch import routing, steps
 from dispatch.cases import Case
 from dispatch.models import RoutingProposal
 from gridgov.simulation.plan import View
+from grids.models import Level
+from grids.spatial import areas
 from incidents.catalogue import StandardSpec, catalogue
 from incidents.models import DuplicateCandidate, Incident
 from incidents.workflow import OPEN, WITH_LIVE_TICKET, Status
 from personnel.models import Department
-from personnel.selectors import department_tree
+from personnel.selectors import DepartmentRecord, department_tree
 
 #: From this score on the desk takes two cases for one.
 LIKELY = 0.6
@@ -33,6 +35,8 @@ def view_of(case: Case) -> View:
         version=incident.version,
         status_at=incident.status_at,
         received_at=incident.received_at,
+        has_centre_above=len(case.holder_chain) > 1 and areas.centre_for(case.holder_chain[-2] or 0) is not None,
+        transferred="back" if incident.is_given_back else "up" if incident.previous_holder_id else "",
         source=incident.source,
         category=category.code if category else "",
         has_link=incident.reporter_id is not None,
@@ -117,24 +121,39 @@ def proposed(case: Case, at: datetime) -> dict[str, Any]:
     lead_id, joint = _routed(incident, at)
     if lead_id is None:
         teams = department_tree().of_area(incident.street_id or incident.holder_id, Department.Kind.TEAM)
-        everybody = department_tree().all(incident.city_id)
-        lead_id, joint = (teams or everybody)[0].id, []
+        lead_id, joint = (teams or _of_the_district(incident))[0].id, []
     return {"lead": {"department": lead_id}, "joint": [{"department": pk} for pk in joint if pk != lead_id]}
 
 
 def wrong(case: Case, seed: int, at: datetime) -> dict[str, Any]:
-    """A section of some other bureau as ``lead``."""
-    tree = department_tree()
+    """A section of some other bureau as ``lead``, or another bureau where they have none."""
+    tree, kind = department_tree(), Department.Kind
     right = proposed(case, at)["lead"]["department"]
-    others = [
-        d
-        for d in tree.all(case.incident.city_id)
-        if d.kind == Department.Kind.SECTION and tree.top(d.id) != tree.top(right)
-    ]
+    strangers = [d for d in _of_the_district(case.incident) if tree.top(d.id) != tree.top(right)]
+    others = [d for d in strangers if d.kind == kind.SECTION] or [d for d in strangers if d.kind == kind.BUREAU]
     if not others:
         return {"lead": {"department": right}}
     rng = Random(f"{seed}|wrong|{case.incident.number}|{case.incident.return_count}")
     return {"lead": {"department": rng.choice(others).id}}
+
+
+def _of_the_district(incident: Incident) -> list[DepartmentRecord]:
+    """The departments of the case's district and those of no district in particular."""
+    districts = (None, incident.district_id)
+    return [
+        d
+        for d in department_tree().all(incident.city_id)
+        if d.area_id is None or areas.chain(d.area_id)[Level.DISTRICT - 1] in districts
+    ]
+
+
+def next_centre(case: Case, way: str) -> int | None:
+    """The centre one level up or down that the case can be transferred to; None if there is none."""
+    holder = areas.get(case.incident.holder_id)
+    for area_id in steps.centres_next_to(case):
+        if (areas.get(area_id).level < holder.level) == (way == "up"):
+            return area_id
+    return None
 
 
 def twin_of(view: View) -> str | None:

@@ -1,8 +1,9 @@
 """What comes in: when, what, where and from whom. Pure: the same seed and hour give the same reports."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import accumulate
 from random import Random
 
 from gridgov.simulation.duty import Town
@@ -13,6 +14,9 @@ HOURS = (1, 1, 1, 1, 1, 2, 4, 8, 12, 14, 14, 11, 7, 7, 10, 12, 12, 10, 8, 6, 5, 
 #: Somebody who watches sees a report at least this often.
 SHOW_EVERY_SECONDS = 20
 ECHO_SHARE = 0.11
+#: Of all reports those from the district that is at home in the demo, and how much more comes from a led community.
+HOME_SHARE = 0.6
+LED_WEIGHT = 9.0
 SOURCES: Mapping[str, float] = {
     "worker": 44, "hotline": 24, "web": 12, "qr": 9, "upper": 4, "sensor": 4, "leader": 2, "other": 1,
 }  # fmt: skip
@@ -26,7 +30,7 @@ ECHO = "|echo"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A report before it has a place: ``grid`` is a number into the grids of the city.
+    """A report before it has a place: ``grid`` is a number into the city's places.
 
     ``echo_minutes``: so much later somebody else reports the same; None: nobody does.
     """
@@ -64,8 +68,22 @@ def instants(seed: int, start: datetime, end: datetime, per_day: float, town: To
         begin, slot = begin + step, slot + 1
 
 
-def draft(seed: int, at: datetime, *, topics: Mapping[str, Topic], grid_count: int, order: int) -> Draft:
-    """The report that comes in at that instant, the ``order``-th of its second."""
+def shares(districts: Sequence[Hashable], is_led: Sequence[bool], home: Hashable) -> list[float]:
+    """What each place has of the reports, added up from the first: the district of each, and whether a leader is there.
+
+    Home has most of it where there are others, and who leads a few grids is to find something in them.
+    """
+    weights = [LED_WEIGHT if led else 1.0 for led in is_led]
+    of_home = sum(weight for weight, found in zip(weights, districts, strict=True) if found == home)
+    elsewhere = sum(weights) - of_home
+    if of_home and elsewhere:
+        parts = {True: HOME_SHARE / of_home, False: (1 - HOME_SHARE) / elsewhere}
+        weights = [weight * parts[found == home] for weight, found in zip(weights, districts, strict=True)]
+    return list(accumulate(weights))
+
+
+def draft(seed: int, at: datetime, *, topics: Mapping[str, Topic], places: Sequence[float], order: int) -> Draft:
+    """The report that comes in at that instant, the ``order``-th of its second. ``places``: as of :func:`shares`."""
     key = f"{seed}|report|{at.timestamp():.0f}|{order}"
     rng = Random(key)
     category = rng.choices(tuple(topics), [topic.weight for topic in topics.values()])[0]
@@ -80,7 +98,7 @@ def draft(seed: int, at: datetime, *, topics: Mapping[str, Topic], grid_count: i
         category=category,
         description=f"{place}{rng.choice(topics[category].found)}",
         place=place,
-        grid=rng.randrange(grid_count),
+        grid=rng.choices(range(len(places)), cum_weights=places)[0],
         key=key,
         reporter_name=rng.choice(NAMES) if named else "",
         # no number in the country begins like this

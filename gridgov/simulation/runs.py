@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from gridgov.common import clock, work_calendar
 from gridgov.common.errors import Conflict, FieldError
-from gridgov.simulation import demo
+from gridgov.simulation import demo, review, span
 from gridgov.simulation.city import City
 from gridgov.simulation.duty import Town
 from gridgov.simulation.upkeep import Upkeep
@@ -16,10 +16,6 @@ from gridgov.simulation.upkeep import Upkeep
 #: Reports of an ordinary day: a district under review, and the first weeks of a demo.
 PER_DAY = 110.0
 SEED_PER_DAY = 17.0
-SEED_DAYS = 22
-#: The last days of the first weeks are busier, so that there is something to do.
-BUSY_DAYS = 2
-BUSY_PER_DAY = 66.0
 #: A pause shorter than this is not made up for; of a longer one new reports come in for the last part of it only.
 SHORT_PAUSE = timedelta(minutes=5)
 LONG_PAUSE = timedelta(hours=100)
@@ -32,23 +28,28 @@ def town(*, pace: float = 1.0, is_show: bool = False) -> Town:
 
 
 def seed_cases(seed: int, *, end: datetime, tell: Callable[[datetime], None] | None = None) -> City | None:
-    """The first weeks of the demo are played; None if they were before. Goes on where it was broken off.
+    """The first weeks of the demo are played, and the last month in them assessed; None if they were before.
 
-    Conflict where the database has cases and is no demo.
+    They begin with the first day of the month before ``end``. Goes on where it was broken off.
+
+    FieldError for an end in the future, Conflict where the database has cases and is no demo.
     """
     end = end.replace(microsecond=0)
-    mark = demo.mark(seed=seed, start=end - timedelta(days=SEED_DAYS), end=end)
+    if end > clock.now():
+        raise FieldError("until", _("只演到现在为止，不演未来"))
+    zone = town().zone
+    mark = demo.mark(seed=seed, start=span.last_month(end, zone)[0], end=end)
     if demo.is_seeded() or mark.start is None or mark.end is None:
         return None
     start = max(mark.start, demo.last_moment() or mark.start)
     city = City(seed=mark.seed, town=town(), per_day=SEED_PER_DAY, upkeep=Upkeep())
     with clock.played(start):
         city.adopt(start)
-    busy = mark.end - timedelta(days=BUSY_DAYS)
-    city.expect_reports(start, busy)
-    city.per_day = BUSY_PER_DAY
-    city.expect_reports(max(start, busy), mark.end)
+    for stretch in span.first_weeks(mark.end, zone):
+        if stretch.end > start:
+            city.expect_reports(max(start, stretch.start), stretch.end, per_day=stretch.per_day)
     city.play(mark.end, before=tell)
+    review.assess(mark.end)
     demo.note_seeded()
     return city
 

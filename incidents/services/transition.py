@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gridgov.common.plain_update import update_where
 from incidents import clocks, journal, sla
 from incidents.case import clocks_of
 from incidents.models import Incident, JournalEntry
@@ -134,9 +135,10 @@ def write(prepared: Prepared) -> JournalEntry | None:
     Call inside a transaction. Locks: the case's row by its guarded update, then its clocks.
     """
     incident = prepared.incident
-    moved = Incident.objects.filter(
-        pk=incident.pk, version=incident.version, head_seq=incident.head_seq, status=incident.status
-    ).update(**prepared.changes)
+    as_read = {
+        "pk": incident.pk, "version": incident.version, "head_seq": incident.head_seq, "status": incident.status,
+    }  # fmt: skip
+    moved = update_where(Incident, as_read, prepared.changes)
     if not moved:
         return None
     sla.write(

@@ -42,6 +42,8 @@ VARIANTS = [
     view("reported", system_steps=frozenset({"accept", "file", "dispatch"})),
     view("checking", version=2),
     view("accepted", version=2, standards=("C0102-1", "C0102-2")),
+    view("accepted", version=2, has_centre_above=True),
+    view("accepted", version=3, transferred="up"),
     view("accepted", version=2, system_steps=frozenset({"file"}), status_at=NOW),
     view("filed", version=3),
     view("filed", version=9, returns=2, assignment=2),
@@ -180,7 +182,8 @@ def test_whoever_watches_sees_a_report_within_half_a_minute():
 
 def test_an_echo_is_the_same_thing_again_in_other_words():
     drafts = [
-        reports.draft(5, at, topics=TOPICS, grid_count=9, order=0) for at in instants(NOW, NOW + timedelta(days=5))
+        reports.draft(5, at, topics=TOPICS, places=tuple(range(1, 10)), order=0)
+        for at in instants(NOW, NOW + timedelta(days=5))
     ]
     first = next(d for d in drafts if d.echo_minutes is not None)
     again = reports.echo(first)
@@ -193,8 +196,40 @@ def test_an_echo_is_the_same_thing_again_in_other_words():
 
 def test_no_phone_number_is_anybodys():
     drafts = [
-        reports.draft(5, at, topics=TOPICS, grid_count=9, order=0) for at in instants(NOW, NOW + timedelta(days=5))
+        reports.draft(5, at, topics=TOPICS, places=tuple(range(1, 10)), order=0)
+        for at in instants(NOW, NOW + timedelta(days=5))
     ]
     phones = {d.reporter_phone for d in drafts} - {""}
     assert phones
     assert all(phone.startswith("000-") for phone in phones)
+
+
+def parts(cumulative: list[float]) -> list[float]:
+    return [b - a for a, b in zip([0.0, *cumulative], cumulative, strict=False)]
+
+
+def test_home_has_most_of_the_reports_and_every_other_place_some():
+    districts = ["home"] * 4 + ["east"] * 12 + ["west"] * 2
+    found = parts(reports.shares(districts, [False] * 18, "home"))
+    assert sum(found[:4]) == pytest.approx(reports.HOME_SHARE)
+    assert sum(found) == pytest.approx(1)
+    assert sum(found[4:16]) == pytest.approx(6 * sum(found[16:]))
+    assert min(found) > 0
+
+
+def test_a_city_of_one_district_has_all_reports_there_and_more_where_somebody_leads():
+    found = parts(reports.shares(["home"] * 3, [False, True, False], "home"))
+    assert found[1] == pytest.approx(found[0] * reports.LED_WEIGHT)
+    assert found[0] == found[2] > 0
+    assert parts(reports.shares([None, None], [False, False], None)) == [1, 1]
+
+
+def test_a_case_goes_up_at_most_once_and_is_given_back_at_most_once():
+    case = view("accepted", version=2, has_centre_above=True)
+    up = [m for m in moves(case) if m.name == "transfer"]
+    assert up
+    assert {(m.who, m.payload["target"]) for m in up} == {("duty_chief", "up")}
+    back = {m.payload["target"] for m in moves(replace(case, transferred="up")) if m.name == "transfer"}
+    assert back == {"down"}
+    for done in (replace(case, transferred="back"), replace(case, has_centre_above=False)):
+        assert not [m for m in moves(done) if m.name == "transfer"]

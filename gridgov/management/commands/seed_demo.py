@@ -1,5 +1,6 @@
 """``manage.py seed_demo``: a city with people and some weeks of cases, in an empty database that is then a demo."""
 
+from datetime import datetime
 from typing import Any
 
 from django.core.management import call_command
@@ -8,8 +9,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from gridgov.common import clock
-from gridgov.common.errors import DomainError
+from gridgov.common.errors import DomainError, FieldError
 from gridgov.management import seeding
+from gridgov.management.commands.simulate import instant
 from gridgov.simulation import demo, runs
 from gridgov.simulation.summary import summary
 from incidents.models import Incident
@@ -27,9 +29,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--city", choices=seeding.cities(), default="lanzhou")
         parser.add_argument("--seed", type=int, default=_SEED, help="what chance is drawn from")
+        parser.add_argument("--until", type=instant, help="the cases end then (ISO), as in a demo that lay for a while")
         parser.add_argument("--no-cases", action="store_true", help="accounts and reference data only, for simulate")
 
-    def handle(self, *args: Any, city: str, seed: int, no_cases: bool, **options: Any) -> None:
+    def handle(self, *args: Any, city: str, seed: int, no_cases: bool, until: datetime | None, **options: Any) -> None:
         said = {"stdout": self.stdout, "stderr": self.stderr, "verbosity": options["verbosity"]}
         if demo.mark_of() is None and Incident.objects.exists():
             raise CommandError(_("这个数据库已有案件，不能作为演示库"))
@@ -38,7 +41,9 @@ class Command(BaseCommand):
             if no_cases:
                 demo.mark(seed=seed)
             else:
-                self._seed(seed)
+                self._seed(seed, until or clock.now())
+        except FieldError as error:
+            raise CommandError(f"--{error.field}: {error.message}") from error
         except DomainError as error:
             raise CommandError(str(error.message)) from error
         except KeyboardInterrupt:
@@ -48,7 +53,7 @@ class Command(BaseCommand):
         self.stdout.write(_("扫码上报的地址（路灯）：%(path)s，接在服务器地址之后") % {"path": scan})
         self.stdout.write(_("演示账号的口令（未改过的话）：%(password)s") % {"password": PASSWORD})
 
-    def _seed(self, seed: int) -> None:
+    def _seed(self, seed: int, end: datetime) -> None:
         days: set[Any] = set()
 
         def tell(at: Any) -> None:
@@ -58,7 +63,7 @@ class Command(BaseCommand):
                 self.stdout.write(".", ending="")
                 self.stdout.flush()
 
-        played = runs.seed_cases(seed, end=clock.now(), tell=tell)
+        played = runs.seed_cases(seed, end=end, tell=tell)
         if played is not None:
             self.stdout.write("")
         self.stdout.write(summary())

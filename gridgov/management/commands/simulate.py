@@ -23,9 +23,9 @@ class Command(BaseCommand):
     help = "Play the past of a demo database up to now: people report and act through the loop, some late, some wrong."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--from", dest="start", type=_instant, help="first instant (ISO); else where it ended, "
+        parser.add_argument("--from", dest="start", type=instant, help="first instant (ISO); else where it ended, "
                             "or 100 hours before the last instant")  # fmt: skip
-        parser.add_argument("--to", dest="end", type=_instant, help="last instant (ISO), at most now, which it is else")
+        parser.add_argument("--to", dest="end", type=instant, help="last instant (ISO), at most now, which it is else")
         parser.add_argument("--speed", type=float, default=0.0, help="played seconds a second; 0: as fast as it goes")
         parser.add_argument("--rate", type=float, default=runs.PER_DAY, help="reports on an ordinary day")
         parser.add_argument("--seed", type=int, help="what chance is drawn from; else that of the demo")
@@ -56,7 +56,7 @@ class Command(BaseCommand):
             self.stdout.write(journal_digest())
 
 
-def _instant(text: str) -> datetime:
+def instant(text: str) -> datetime:
     """An ISO instant; without a zone in the deployment's."""
     found = datetime.fromisoformat(text)
     return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
