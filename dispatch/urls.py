@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from dispatch.views import case, desks, files, inbox, notices, ops, public, report, session
+from dispatch.views import case, desks, files, inbox, maps, notices, ops, public, report, session
 
 
 class CaseNumber:
@@ -71,6 +71,8 @@ urlpatterns = [
     path("r/<token:token>/files/<uuid:attachment_id>/", public.link_file, name="link_file"),
     path("r/<token:token>/<slug:action>/", public.link_act, name="link_act"),
     path("c/<token:qr_token>/", public.scan, name="scan"),
+    path("map/areas/", maps.map_areas, name="map_areas"),
+    path("map/cases/", maps.map_cases, name="map_cases"),
     path("ops/", ops.ops, name="ops"),
     path("ops/clocks/<row:clock_id>/<slug:step>/", ops.ladder, name="ladder"),
     path("ops/entries/<row:entry_id>/release/", ops.release_entry, name="release_entry"),

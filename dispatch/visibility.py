@@ -1,12 +1,15 @@
 """Which cases a person may know of. Whatever is not here answers as if it did not exist (404)."""
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from dispatch.actors import Actor
 from dispatch.cases import Case
 from dispatch.models import Ticket
+from gridgov.common.errors import NotFound
 from grids import permissions
 from grids.capabilities import Capability
+from grids.spatial import AreaRecord, areas
 from incidents.models import Incident, NamedAccess
 
 
@@ -38,6 +41,26 @@ def _concerning(by: Actor) -> Q:
     if by.department_ids:
         mine |= Q(department__in=by.department_ids)
     return own | Exists(Ticket.objects.filter(mine, incident=OuterRef("pk")))
+
+
+def areas_held(by: Actor) -> list[AreaRecord]:
+    """The areas in which ``by`` may see cases, the highest first, then by code."""
+    held = (areas.find(pk) for pk in permissions.visible_area_ids(by.grants))
+    return sorted((record for record in held if record is not None), key=lambda r: (r.level, r.code))
+
+
+def scope_of(by: Actor, area_id: int | None) -> int | None:
+    """The area that is shown: the one asked for, else the highest that ``by`` holds; None where he holds none.
+
+    NotFound for one in which he may not see cases.
+    """
+    held = areas_held(by)
+    if area_id is None:
+        return held[0].id if held else None
+    record = areas.find(area_id)
+    if record is None or not (by.is_system or any(h.id in record.ancestors for h in held)):
+        raise NotFound(_("没有这个区域"))
+    return area_id
 
 
 def may_see(case: Case, by: Actor) -> bool:

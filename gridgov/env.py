@@ -4,8 +4,10 @@ A value that cannot be read raises :class:`~django.core.exceptions.ImproperlyCon
 empty variable counts as absent, because compose files pass empty strings for what is not set.
 """
 
+import json
 import os
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -55,6 +57,39 @@ def words(name: str, default: list[str] | None = None) -> list[str]:
 def folder(name: str, default: Path) -> Path:
     """An absolute folder path; the folder need not exist."""
     return Path(text(name, str(default))).expanduser().absolute()
+
+
+@dataclass(frozen=True, slots=True)
+class TileSource:
+    """Pictures under the maps. ``url``: with {z}, {x}, {y} and perhaps {s}, in Web Mercator on CGCS2000 ≈ WGS-84."""
+
+    name: str
+    url: str
+    attribution: str
+    datum: str = "cgcs2000"
+    subdomains: str = "abc"
+    max_zoom: int = 18
+    overlay: bool = False
+
+
+def tile_sources(name: str) -> list[TileSource]:
+    """The tile sources of a JSON list of objects, none where the variable is empty.
+
+    A source in another datum is refused: its pictures would lie some hundred metres beside the areas.
+    """
+    value = text(name)
+    try:
+        found = [TileSource(**entry) for entry in json.loads(value or "[]")]
+    except (ValueError, TypeError) as wrong:
+        raise ImproperlyConfigured(f"{name} must be a JSON list of tile sources: {wrong}.") from None
+    for source in found:
+        if source.datum not in ("cgcs2000", "wgs84"):
+            raise ImproperlyConfigured(
+                f"{name}: {source.name} is in {source.datum} and would lie beside the areas; only cgcs2000, wgs84."
+            )
+        if not source.url.startswith(("https://", "http://", "/")) or not source.attribution:
+            raise ImproperlyConfigured(f"{name}: {source.name} needs an http(s) address and an attribution.")
+    return found
 
 
 def stored_secret(path: Path) -> str:

@@ -199,6 +199,7 @@ ATTACHMENT_PIXELS = 64_000_000
 ATTACHMENT_EDGE = 2560
 
 # No tile server unless a deployment names one: the grids themselves are the map.
+MAP_TILES = env.tile_sources("MAP_TILES")
 LEAFLET_CONFIG = {"TILES": [], "RESET_VIEW": False, "ATTRIBUTION_PREFIX": ""}
 
 LOGGING = {

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from incidents.workflow import STAGE_OF, Stage, Status
+from incidents.workflow import ENDED, OPEN, STAGE_OF, TRANSITIONS, Stage, Status
 from reporting import indicators
 from reporting.history import CaseFact, Facts, Period, Ref
 from reporting.indicators import INDICATORS, Figure, Unit
@@ -45,6 +45,9 @@ DEFINITIONS: Mapping[str, Any] = {
     "stage_due_soon": _("其中尚未超期、最早的时限将在所选时间内到期的案件数。单位：件。"),
     "trend": _("与紧接在前、同样长的一段时间相比；今日与昨日同一时刻相比。"),
     "due_soon": _("在办案件中正在计时的环节，按到期先后；已过时限的在前。没有环节计时的案件以全程时限计。"),
+    "flow": _("各时段内上报和结案的案件数，口径同上报数、结案数；虚线为上一个同样长的时段的上报数。单位：件。"),
+    "daily_ratio": _("折线为近 14 天逐日的比例；时限类按当天到期、按现在所知的结果计。"),
+    "overdue_share": _("在办案件中已超期的比例。"),
     "map": _("按案件位置所在区域，此刻在办和已超期的案件数；未定位的案件不上图。单位：件。"),
 }
 
@@ -144,6 +147,95 @@ def daily(facts: Facts, days: Iterable[Period]) -> dict[str, list[Figure]]:
     """Each of COUNTED day by day, for the line behind a counter. Unit: cases."""
     stretches = list(days)
     return {key: [INDICATORS[key](facts.during(day)) for day in stretches] for key in COUNTED}
+
+
+#: The ratios with a line behind them.
+TRACED = ("closing_on_time_ratio", "satisfaction_ratio")
+
+
+def daily_ratios(facts: Facts, days: Iterable[Period]) -> dict[str, list[Figure]]:
+    """Each of TRACED day by day: of what was due or said on the day, as it is known at the end of ``facts``."""
+    stretches = list(days)
+    return {key: [INDICATORS[key](facts.during(day)) for day in stretches] for key in TRACED}
+
+
+_ENDING = frozenset(t.action.value for t in TRANSITIONS if t.target in ENDED and t.sources <= OPEN)
+_REVIVING = frozenset(
+    t.action.value for t in TRANSITIONS if t.sources <= ENDED and (t.target is None or t.target in OPEN)
+)
+
+
+def open_at(facts: Facts, instants: Iterable[datetime]) -> list[Figure]:
+    """The cases that were open just before each instant, by the last entry before it. Unit: cases.
+
+    The instants lie within the period for which ``facts`` were read: a case that ended before it is not among them.
+    """
+    moments = list(instants)
+    found: list[list[Ref]] = [[] for _moment in moments]
+    for case in facts.cases:
+        is_open, after = case.is_open, list(zip(case.entries, (*case.entries[1:], None), strict=True))
+        stretches = []  # (from, until, seq) of the stretches in which the case was open, the last first
+        for entry, following in reversed(after):
+            if is_open:
+                stretches.append((entry.at, following.at if following else None, entry.seq))
+            if entry.action in _ENDING:
+                is_open = True
+            elif entry.action in _REVIVING:
+                is_open = False
+        for refs, moment in zip(found, moments, strict=True):
+            for start, until, seq in stretches:
+                if start < moment and (until is None or moment <= until):
+                    refs.append(Ref(case.number, seq))
+                    break
+    return [Figure(Unit.CASES, tuple(refs)) for refs in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What came and what was closed in one hour or day; ``before``: what came in the one it is compared with."""
+
+    period: Period
+    reported: Figure
+    closed: Figure
+    before: Figure
+
+
+def flow(facts: Facts, buckets: Iterable[Period], *, back: timedelta) -> list[Flow]:
+    """The cases reported and closed in each bucket, and those reported ``back`` earlier. Unit: cases."""
+    rows = []
+    for bucket in buckets:
+        earlier = Period(bucket.start - back, bucket.end - back)
+        during = facts.during(bucket)
+        rows.append(
+            Flow(
+                bucket,
+                indicators.reported(during),
+                indicators.closed(during),
+                indicators.reported(facts.during(earlier)),
+            )
+        )
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class RatioTrend:
+    """A ratio of a stretch of time and of the stretch before it."""
+
+    now: Figure
+    before: Figure
+
+    @property
+    def difference(self) -> float | None:
+        """In points of a hundred; None where one of them has nothing to divide by."""
+        now, before = self.now.exact, self.before.exact
+        return None if now is None or before is None else float((now - before) * 100)
+
+
+def ratio_trends(facts: Facts, now: Period, before: Period) -> dict[str, RatioTrend]:
+    """Each of TRACED for the stretch and the one before it, the latter as it is known at the end of ``facts``."""
+    return {
+        key: RatioTrend(INDICATORS[key](facts.during(now)), INDICATORS[key](facts.during(before))) for key in TRACED
+    }
 
 
 # --- boards -------------------------------------------------------------------------------------------------------

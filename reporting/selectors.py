@@ -14,10 +14,9 @@ from django.utils.translation import gettext as _
 
 from dispatch.actors import Actor
 from dispatch.selectors import entry_label
-from dispatch.visibility import cases_of
+from dispatch.visibility import cases_of, scope_of
 from gridgov.common import clock
 from gridgov.common.errors import NotFound
-from grids import permissions
 from grids.models import LEVEL_NAMES, Level
 from grids.spatial import areas
 from incidents.models import JournalEntry
@@ -25,63 +24,74 @@ from incidents.workflow import Status
 from personnel.selectors import department_tree
 from reporting import boards, facts
 from reporting.history import Facts, Period, Ref
-from reporting.indicators import INDICATORS, Figure
+from reporting.indicators import INDICATORS, Figure, Unit, open_cases
 
 SPAN = timedelta(days=30)
 SOON = timedelta(hours=4)
 SPARK_DAYS = 14
+#: The stretches that may be chosen for figures, boards and the chart; also those of the counters.
+SPANS = ("today", "week", "month")
 
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
     """Everything that the dashboard shows of one area, or of all that the person sees, at one instant.
 
-    ``board_level``: the level of the areas on the board and the map, one below the area. ``figures``: by key, over the
-    last 30 days.
+    ``board_level``: the level of the areas on the board and the map, one below the area. ``figures``: by key, over
+    ``period``, which is the span that was chosen (of SPANS). ``standing``: the open cases now and one day ago.
+    ``sparks``: by key, day by day, the last unfinished.
     """
 
     at: datetime
     area_id: int | None
     board_level: int
+    span: str
     period: Period
     figures: Mapping[str, Figure]
     funnel: Sequence[boards.StageRow]
     counters: Mapping[str, Mapping[str, boards.Trend]]
+    standing: boards.Trend
+    ratios: Mapping[str, boards.RatioTrend]
     sparks: Mapping[str, Sequence[Figure]]
+    flow: Sequence[boards.Flow]
     areas: Sequence[boards.BoardRow]
     departments: Sequence[boards.BoardRow]
     map: Sequence[boards.MapValue]
     due_soon: Sequence[boards.DueSoon]
 
 
-def dashboard(by: Actor, *, at: datetime | None = None, area_id: int | None = None) -> Dashboard:
+def dashboard(by: Actor, *, at: datetime | None = None, area_id: int | None = None, span: str = "month") -> Dashboard:
     """The dashboard of the area, by default of the highest one that ``by`` holds. One to five statements.
 
-    NotFound for an area in which he may not see cases.
+    NotFound for an area in which he may not see cases, or a span that there is not.
     """
     at = at or clock.now()
     area_id = scope_of(by, area_id)
-    read, period = _read(by, at, area_id)
+    end = _after(at)
+    stretches = _stretches(at, span)
+    period, before = stretches[span]
+    read = _read(by, at, area_id)
     level, ids = _shown_areas(area_id)
-    month = read.during(period)
-    midnight = _midnight(at)
-    days = [
-        Period(midnight - timedelta(days=n), min(at, midnight - timedelta(days=n - 1)))
-        for n in reversed(range(SPARK_DAYS))
-    ]
+    chosen = read.during(period)
+    days = _days(at, SPARK_DAYS)
+    *ends, a_day_ago, now = boards.open_at(read, [*(day.end for day in days[:-1]), end - _DAY, end])
     return Dashboard(
         at=at,
         area_id=area_id,
         board_level=level,
+        span=span,
         period=period,
-        figures=boards.whole(month),
-        funnel=boards.stage_funnel(month, soon=SOON),
-        counters=boards.counters(read, boards.windows(_after(at), midnight)),
-        sparks=boards.daily(read, days),
-        areas=boards.area_board(month, level=level, area_ids=ids),
-        departments=boards.department_board(month, _departments(area_id)),
-        map=boards.map_values(month, level=level, area_ids=ids),
-        due_soon=boards.due_soon(month, within=SOON),
+        figures=boards.whole(chosen),
+        funnel=boards.stage_funnel(chosen, soon=SOON),
+        counters=boards.counters(read, stretches),
+        standing=boards.Trend(open_cases(chosen), a_day_ago),
+        ratios=boards.ratio_trends(read, period, before),
+        sparks={**boards.daily(read, days), **boards.daily_ratios(read, days), "open_cases": [*ends, now]},
+        flow=boards.flow(read, _buckets(at, span), back=_BACK[span]),
+        areas=boards.area_board(chosen, level=level, area_ids=ids),
+        departments=boards.department_board(chosen, _departments(area_id)),
+        map=boards.map_values(chosen, level=level, area_ids=ids),
+        due_soon=boards.due_soon(chosen, within=SOON),
     )
 
 
@@ -94,14 +104,18 @@ def drill(
     department_id: int | None = None,
     stage: str = "",
     stretch: str = "",
+    span: str = "month",
+    between: Period | None = None,
 ) -> Figure:
     """The figure ``key`` behind a number of the dashboard, with the cases it counts.
 
-    ``department_id``: of a row of the department board; ``stretch``: today, week or month, of a counter; ``stage``: of
-    the funnel, then ``key`` is standing, overdue or due_soon. NotFound for what there is not.
+    ``department_id``: of a row of the department board; ``stretch``: today, week or month, of a counter; ``between``:
+    an hour or a day of the chart; ``stage``: of the funnel, then ``key`` is standing, overdue or due_soon; ``due_soon``
+    without a stage is the list. NotFound for what there is not.
     """
     at = at or clock.now()
-    read, period = _read(by, at, scope_of(by, area_id))
+    period = _stretches(at, span)[span][0]
+    read = _read(by, at, scope_of(by, area_id))
     if department_id is not None:
         read = read.of_departments(department_tree().below(department_id))
     if stage:
@@ -109,36 +123,55 @@ def drill(
             if row.stage == stage and key in ("standing", "overdue", "due_soon"):
                 return getattr(row, key)
         raise NotFound(_("没有这个指标"))
+    if key == "due_soon":
+        return Figure(Unit.CASES, tuple(due.ref for due in boards.due_soon(read.during(period), within=SOON)))
     if key not in INDICATORS:
         raise NotFound(_("没有这个指标"))
-    if stretch:
-        found = boards.windows(_after(at), _midnight(at)).get(stretch)
-        if found is None or key not in boards.COUNTED:
+    if stretch or between:
+        found = between if between else _stretches(at).get(stretch, (None,))[0]
+        if found is None or key not in boards.COUNTED or not read.period.start <= found.start <= found.end:
             raise NotFound(_("没有这个时段"))
-        period = found[0]
+        period = Period(found.start, min(found.end, read.period.end))
     return INDICATORS[key](read.during(period))
 
 
-def scope_of(by: Actor, area_id: int | None) -> int | None:
-    """The area that is shown: the one asked for, else the highest that ``by`` holds; None where he holds none."""
-    held = [record for pk in permissions.visible_area_ids(by.grants) if (record := areas.find(pk)) is not None]
-    if area_id is None:
-        top = min(held, key=lambda record: (record.level, record.code), default=None)
-        return top.id if top is not None else None
-    record = areas.find(area_id)
-    if record is None or not (by.is_system or any(h.id in record.ancestors for h in held)):
-        raise NotFound(_("没有这个区域"))
-    return area_id
+def _stretches(at: datetime, span: str = "month") -> dict[str, tuple[Period, Period]]:
+    """The spans with those they are compared with. NotFound where ``span`` is none of them."""
+    found = boards.windows(_after(at), _midnight(at))
+    if span not in found:
+        raise NotFound(_("没有这个时段"))
+    return found
 
 
-def _read(by: Actor, at: datetime, area_id: int | None) -> tuple[Facts, Period]:
-    """The facts of twice SPAN, for the comparisons, and the period of the last SPAN."""
+_DAY = timedelta(days=1)
+_HOUR = timedelta(hours=1)
+#: The reported cases of the chart are compared with those so long before.
+_BACK = {"today": _DAY, "week": 7 * _DAY, "month": SPAN}
+
+
+def _days(at: datetime, count: int) -> list[Period]:
+    """The last days, the last of them up to now."""
+    midnight = _midnight(at)
+    days = ((midnight - n * _DAY, midnight - (n - 1) * _DAY) for n in reversed(range(count)))
+    return [Period(start, min(_after(at), end)) for start, end in days]
+
+
+def _buckets(at: datetime, span: str) -> list[Period]:
+    """The hours of the whole day for today, else the days of the span."""
+    if span == "today":
+        midnight = _midnight(at)
+        return [Period(midnight + n * _HOUR, midnight + (n + 1) * _HOUR) for n in range(24)]
+    return _days(at, 7 if span == "week" else 30)
+
+
+def _read(by: Actor, at: datetime, area_id: int | None) -> Facts:
+    """The facts of twice SPAN, for the comparisons."""
     seen = cases_of(by)
     record = areas.find(area_id)
     if record is not None:
         seen = seen.filter(**{f"{LEVEL_NAMES[record.level]}_id": record.id})
     end = _after(at)
-    return facts.load(Period(end - 2 * SPAN, end), cases=seen), Period(end - SPAN, end)
+    return facts.load(Period(end - 2 * SPAN, end), cases=seen)
 
 
 def _after(at: datetime) -> datetime:

@@ -1,6 +1,14 @@
 """Addresses of the pages of figures and assessments."""
 
-from django.urls import URLPattern
+from django.urls import path, re_path
+
+from reporting.views import dashboard, drill
 
 app_name = "reporting"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("dashboard/", dashboard.dashboard, name="dashboard"),
+    path("dashboard/figures/<slug:key>/", drill.figure, name="figure"),
+    re_path(
+        r"^dashboard/cases/(?P<number>[0-9A-Za-z-]{1,24})/(?P<seq>[0-9]{1,9})/$", drill.case_then, name="case_then"
+    ),
+]

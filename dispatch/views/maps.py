@@ -1,0 +1,219 @@
+"""What a map asks for: the shapes of areas, and open cases as points or counts. All within what the person may see."""
+
+import json
+import math
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db.models import Count, F, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from dispatch.actors import Actor
+from dispatch.views.shell import CONTENT_POLICY, page
+from dispatch.views.words import SOON, case_chip
+from dispatch.visibility import cases_of, scope_of
+from gridgov.common import clock
+from gridgov.common.errors import NotFound, NotPermitted
+from grids.capabilities import Capability
+from grids.models import LEVEL_NAMES, Level
+from grids.outlines import DETAILS, outlines
+from grids.spatial import areas
+from incidents.catalogue import catalogue
+from incidents.models import Incident
+from incidents.workflow import ENDED, Status
+
+MOST_POINTS = 500
+#: From so near on cases are shown one by one, if they are not too many; farther away as counts of areas.
+NEAR = 11
+KEPT_SECONDS = 3
+#: A case's shape by its chip: overdue triangle, due soon diamond, suspended hollow square, else a disc.
+SHAPES = {"over": "over", "over2": "over", "soon": "soon", "paused": "paused"}
+_FIELDS = ("number", "lon", "lat", "status", "category_id", "due_at", "status_at", "suspended_until")
+
+
+def configuration(by: Actor) -> dict[str, Any]:
+    """What ``static/js/map.js`` needs to know: where to ask, which tiles there are, and its words."""
+    return {
+        "areas": reverse("pages:map_areas"),
+        "cases": reverse("pages:map_cases"),
+        "case": reverse("pages:case", args=["0"]),
+        "details": len(DETAILS),
+        "tiles": [asdict(source) for source in settings.MAP_TILES],
+        "words": {
+            "open": _("在办"), "overdue": _("已超"), "unit": _("件"), "none": _("无案件"), "legend": _("在办，件"),
+            "among": _("其中已超"), "areas": _("区域"), "cases": _("案件"), "layers": _("图层"), "up": _("上一级"),
+            "soon": _("将到期"), "paused": _("挂账"), "normal": _("时限内"), "tiles": _("底图"), "fit": _("全图"),
+            "datum": "CGCS2000", "empty": _("没有可显示的区域。"), "signed_out": _("登录已过期，请重新登录。"),
+            "failed": _("地图没有载入。"), "retry": _("重试"), "zoom_in": _("放大"), "zoom_out": _("缩小"),
+            "below": _("打开下一级"), "help": _("方向键移动，回车打开，退格返回上一级"),
+        },
+    }  # fmt: skip
+
+
+def policy() -> str:
+    """The page's policy with the hosts of the tile sources, so that their pictures may be shown."""
+    hosts = sorted({_origins(source.url) for source in settings.MAP_TILES} - {""})
+    return CONTENT_POLICY.replace("img-src 'self' data:", " ".join(["img-src 'self' data:", *hosts]))
+
+
+def _origins(url: str) -> str:
+    """The source of a tile address; ``{s}`` stands for any host of that name."""
+    parts = urlsplit(url)
+    return (
+        f"{parts.scheme}://{parts.netloc if '{' not in parts.netloc else '*.' + parts.netloc.partition('.')[2]}"
+        if parts.netloc
+        else ""
+    )
+
+
+# --- areas --------------------------------------------------------------------------------------------------------
+
+
+@page
+def map_areas(request: HttpRequest) -> HttpResponse:
+    """The areas of one level within an area, simplified; 304 where the browser has them as they are."""
+    _must_see(request.actor)
+    area_id = scope_of(request.actor, _whole(request, "area"))
+    level, detail = _whole(request, "level"), _whole(request, "detail") or 0
+    record = areas.find(area_id)
+    if record is None or level is None or not record.level <= level <= Level.GRID or not 0 <= detail < len(DETAILS):
+        raise NotFound(_("没有这张地图。"))
+    found = outlines(record.id, level, detail)
+    if request.headers.get("If-None-Match") == found.etag:
+        return _marked(HttpResponseNotModified(), found.etag)
+    response = HttpResponse(content_type="application/json")
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        response.content = found.packed
+        response["Content-Encoding"] = "gzip"
+    else:
+        response.content = found.body
+    response["X-Plain-Size"] = str(found.size)
+    return _marked(response, found.etag)
+
+
+def _marked(response: HttpResponse, etag: str) -> HttpResponse:
+    response["ETag"] = etag
+    response["Cache-Control"] = "private, no-cache"
+    response["Vary"] = "Accept-Encoding, Cookie"
+    return response
+
+
+# --- cases --------------------------------------------------------------------------------------------------------
+
+
+@page
+def map_cases(request: HttpRequest) -> HttpResponse:
+    """The open cases in a box: at most MOST_POINTS points, else counts by area. Two statements, kept some seconds."""
+    _must_see(request.actor)
+    box, zoom = _box(request.GET.get("bbox", "")), _whole(request, "zoom")
+    if box is None or zoom is None or zoom > 22:
+        raise NotFound(_("没有这张地图。"))
+    box = _snapped(box, zoom)
+    area_id = scope_of(request.actor, _whole(request, "area"))
+    key = f"map_cases:{request.actor.user_id}:{area_id}:{zoom}:{box}"
+    body: str | None = cache.get(key)
+    if body is None:
+        answer = _cases(request.actor, area_id, box, zoom)
+        body = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+        cache.set(key, body, KEPT_SECONDS)
+    response = HttpResponse(body, content_type="application/json")
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _cases(by: Actor, area_id: int | None, box: tuple[float, float, float, float], zoom: int) -> dict[str, Any]:
+    now = clock.now()
+    west, south, east, north = box
+    cases = cases_of(by).filter(ended_at__isnull=True, lon__gte=west, lon__lte=east, lat__gte=south, lat__lte=north)
+    record = areas.find(area_id)
+    if record is not None:
+        cases = cases.filter(**{f"{LEVEL_NAMES[record.level]}_id": record.id})
+    answer: dict[str, Any] = {"at": clock.local(now).isoformat(timespec="seconds"), "box": box}
+    if zoom >= NEAR:
+        rows = list(cases.order_by("id").values_list(*_FIELDS)[: MOST_POINTS + 1])
+        if len(rows) <= MOST_POINTS:
+            return answer | {"points": [_point(row, now) for row in rows]}
+    return answer | {"clusters": _clusters(cases, box, zoom, now)}
+
+
+def _point(row: tuple[Any, ...], now: Any) -> list[Any]:
+    number, lon, lat, status, category_id, due_at, status_at, suspended_until = row
+    chip = case_chip(
+        status=status, due_at=due_at, started_at=status_at, suspended_until=suspended_until, level=0,
+        ended=status in ENDED, now=now,
+    )  # fmt: skip
+    category = catalogue().category(category_id)
+    return [number, round(lon, 5), round(lat, 5), SHAPES.get(chip.kind, "normal"), category.name if category else ""]
+
+
+def _clusters(
+    cases: QuerySet[Incident], box: tuple[float, float, float, float], zoom: int, now: Any
+) -> list[list[Any]]:
+    """Area, lon, lat, name, open, overdue and due soon, of the level that fits the zoom and is few enough."""
+    column = f"{LEVEL_NAMES[_level(box, zoom)]}_id"
+    counted = (
+        cases.filter(**{f"{column}__isnull": False})
+        .order_by()
+        .values_list(column)
+        .annotate(
+            count=Count("pk"),
+            over=Count("pk", filter=~Q(status=Status.SUSPENDED) & Q(due_at__lt=now)),
+            soon=Count("pk", filter=~Q(status=Status.SUSPENDED) & Q(due_at__gte=now, due_at__lt=now + SOON)),
+        )
+        .order_by(F("count").desc(), column)[:MOST_POINTS]
+    )
+    found = []
+    for area_id, count, over, soon in counted:
+        record = areas.find(area_id)
+        if record is not None:
+            lon, lat = record.label
+            found.append([record.id, round(lon, 5), round(lat, 5), record.name, count, over, soon])
+    return found
+
+
+def _level(box: tuple[float, float, float, float], zoom: int) -> int:
+    """Districts from afar, grids from near; one level up while they are too many."""
+    wanted = (
+        Level.DISTRICT if zoom < 10 else Level.STREET if zoom < 13 else Level.COMMUNITY if zoom < 15 else Level.GRID
+    )
+    west, south, east, north = box
+    counts: dict[int, int] = {}
+    for record in areas.index().all():
+        lies = record.box[0] <= east and record.box[2] >= west and record.box[1] <= north and record.box[3] >= south
+        if record.active and lies:
+            counts[record.level] = counts.get(record.level, 0) + 1
+    fitting = [level for level in range(1, wanted + 1) if 0 < counts.get(level, 0) <= MOST_POINTS]
+    return fitting[-1] if fitting else Level.CITY
+
+
+def _must_see(by: Actor) -> None:
+    if not by.may_somewhere(Capability.VIEW_INCIDENT):
+        raise NotPermitted(_("你的岗位不能查看案件地图。"), missing=Capability.VIEW_INCIDENT)
+
+
+def _whole(request: HttpRequest, name: str) -> int | None:
+    text = request.GET.get(name, "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else None
+
+
+def _box(text: str) -> tuple[float, float, float, float] | None:
+    """west, south, east, north in degrees."""
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        return None
+    inside = -180 <= west <= east <= 180 and -90 <= south <= north <= 90  # false for NaN too
+    return (west, south, east, north) if inside else None
+
+
+def _snapped(box: tuple[float, float, float, float], zoom: int) -> tuple[float, float, float, float]:
+    """The box widened to a quarter of a tile of the zoom, so that small moves ask for the same."""
+    step = 90 / 2**zoom
+    low = [math.floor(value / step) * step for value in box[:2]]
+    high = [math.ceil(value / step) * step for value in box[2:]]
+    return round(low[0], 6), round(low[1], 6), round(high[0], 6), round(high[1], 6)

@@ -1,0 +1,153 @@
+"""The cases behind a number of the dashboard, as they were when it was counted."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from dispatch.views.shell import page, show
+from dispatch.visibility import scope_of
+from gridgov.common import clock
+from gridgov.common.errors import NotFound
+from incidents.catalogue import catalogue
+from incidents.workflow import STAGE_OF, Stage, Status
+from personnel.roles import Role
+from personnel.selectors import department_tree
+from reporting import boards, selectors
+from reporting.history import Period
+from reporting.indicators import Figure, Unit
+from reporting.views import present
+from reporting.views.dashboard import SPANS, must_see, parsed_instant, trail, whole
+from reporting.views.present import Asked
+
+PAGE = 50
+#: The parts of a ratio, and what to call them.
+PARTS = ("all", "hits", "misses")
+
+
+@page
+def figure(request: HttpRequest, key: str) -> HttpResponse:
+    """The figure with its definition and its cases, fifty a page."""
+    must_see(request.actor)
+    asked_for = request.GET
+    now = clock.now()
+    at = parsed_instant(asked_for["at"], now) if asked_for.get("at") else now
+    span = asked_for.get("span") or "today"
+    area_id = scope_of(request.actor, whole(asked_for.get("area", "")))
+    department_id = whole(asked_for.get("department", ""))
+    stage, stretch = asked_for.get("stage", ""), asked_for.get("stretch", "")
+    between = _between(asked_for, at)
+    found = selectors.drill(
+        request.actor, key, at=at, area_id=area_id, department_id=department_id, stage=stage, stretch=stretch,
+        span=span, between=between,
+    )  # fmt: skip
+    part = asked_for.get("part", "all")
+    if part not in PARTS:
+        raise NotFound(_("没有这个指标"))
+    refs = {"all": found.refs, "hits": sorted(found.hits), "misses": sorted(found.misses)}[part]
+    last = max(1, -(-len(refs) // PAGE))
+    number = min(whole(asked_for.get("page", "")) or 1, last)
+    rows, unseen = selectors.evidence(request.actor, refs[(number - 1) * PAGE : number * PAGE])
+    hits = set(found.hits)
+    kept = {name: value for name in asked_for if name not in ("page", "part") and (value := asked_for[name])}
+    department = department_tree().find(department_id)
+    said = present.said(found, key, Asked(at, area_id, span))
+    return show(
+        request,
+        "reporting/dashboard_figure.html",
+        {
+            "now": now,
+            "at": at,
+            "figure": said,
+            "label": _label(key, stage, department.name if department else ""),
+            "definition": _definition(key, stage),
+            "stretch": present.stretch(between) if between else _span_words(key, stretch or span, at, stage),
+            "trail": trail(request.actor, area_id, span),
+            "rows": [(row, _title(row.category_id), (row.number, row.seq) in hits) for row in rows],
+            "unseen": unseen,
+            "first": (number - 1) * PAGE + 1,
+            "count": len(refs),
+            "is_split": found.unit is Unit.RATIO,
+            "parts": _parts(found, part, kept),
+            "number": number,
+            "last": last,
+            "before": f"?{urlencode(kept | {'part': part, 'page': number - 1})}" if number > 1 else "",
+            "after": f"?{urlencode(kept | {'part': part, 'page': number + 1})}" if number < last else "",
+            "back": f"?{urlencode({'area': area_id or '', 'span': span})}",
+        },
+    )
+
+
+@page
+def case_then(request: HttpRequest, number: str, seq: str) -> HttpResponse:
+    """The case up to and with one entry of its journal: what came later is not on the page."""
+    then = selectors.case_then(request.actor, number, int(seq))
+    lines = [
+        {
+            "seq": entry["seq"],
+            "label": entry["label"],
+            "at": entry["at"],
+            "to": str(Status(entry["status_to"]).label) if entry["status_to"] != entry["status_from"] else "",
+            "role": str(Role(entry["actor_role"]).label) if entry["actor_role"] in set(Role) else "",
+            "is_system": entry["actor_id"] is None,
+        }
+        for entry in reversed(then.entries)
+    ]
+    stage = STAGE_OF.get(Status(then.status))
+    context = {
+        "then": then,
+        "status": str(Status(then.status).label),
+        "stage": str(stage.label) if stage else "",
+        "stages": [(str(s.label), s is stage) for s in Stage],
+        "lines": lines,
+    }
+    return show(request, "reporting/dashboard_then.html", context)
+
+
+def _between(asked_for: Mapping[str, str], at: datetime) -> Period | None:
+    start, end = asked_for.get("from", ""), asked_for.get("to", "")
+    if not (start or end):
+        return None
+    try:
+        period = Period(datetime.fromisoformat(start), datetime.fromisoformat(end))
+    except ValueError:
+        raise NotFound(_("没有这个时段")) from None
+    if period.start.tzinfo is None or period.end.tzinfo is None or not period.start <= period.end or period.start > at:
+        raise NotFound(_("没有这个时段"))
+    return period
+
+
+def _label(key: str, stage: str, department: str) -> str:
+    words = present.name(key)
+    if stage in set(Stage):
+        words = f"{Stage(stage).label}：{words}"
+    return f"{department} · {words}" if department else words
+
+
+def _definition(key: str, stage: str) -> str:
+    return boards.definition({"standing": "stage_open", "overdue": "stage_overdue", "due_soon": "stage_due_soon"}[key]
+                             if stage and key in ("standing", "overdue", "due_soon") else key)  # fmt: skip
+
+
+def _span_words(key: str, span: str, at: datetime, stage: str) -> str:
+    """The stretch in words; for what stands, the instant alone."""
+    moment = f"{clock.local(at):%m-%d %H:%M:%S}"
+    if stage or key in (*boards.STANDING, "due_soon"):
+        return _("截至 %(at)s") % {"at": moment}
+    return _("%(span)s，截至 %(at)s") % {"span": SPANS[span][0] if span in SPANS else span, "at": moment}
+
+
+def _parts(found: Figure, part: str, kept: dict[str, Any]) -> list[tuple[str, int, str, bool]]:
+    if found.unit is not Unit.RATIO:
+        return []
+    counts = {"all": found.denominator, "hits": len(found.hits), "misses": len(found.misses)}
+    words = {"all": _("全部"), "hits": _("符合"), "misses": _("不符合")}
+    return [(words[name], counts[name], f"?{urlencode(kept | {'part': name})}", name == part) for name in PARTS]
+
+
+def _title(category_id: int) -> str:
+    category = catalogue().category(category_id)
+    return category.name if category else ""

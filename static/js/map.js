@@ -1,0 +1,465 @@
+// A map of areas with counts, and of open cases, over no tiles at all or over those of the settings. Needs Leaflet.
+//
+//   const map = new AreaMap(element, configuration, { area: 12, level: 3, values: { 31: [24, 2] } });
+//   map.addEventListener("open", ({ detail }) => …);   // an area was clicked, or Enter pressed on it: { id, below }
+//   map.addEventListener("up", …);                     // back to the area above
+//   map.addEventListener("pick", …);                   // an area is pointed at or focused: { id } or { id: null }
+//   await map.show({ area, level, values });  map.setValues(values);  map.select(id);  map.showCases(true);
+//
+// `configuration` is what dispatch.views.maps.configuration says. `values`: id of an area → [open, overdue].
+// Positions come as lon, lat on CGCS2000, which Leaflet takes for WGS-84 (they are the same to centimetres).
+const L = window.L;
+const STEPS = 5;
+const SVG = "http://www.w3.org/2000/svg";
+const MARKS = {
+  over: "M8 1.5 15 14H1Z",
+  soon: "M8 .8 15.2 8 8 15.2 .8 8Z",
+  paused: "M2.5 2.5h11v11h-11Z",
+  normal: "M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11Z",
+};
+
+function element(name, className = "", text = "") {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  if (text !== "") made.textContent = text;
+  return made;
+}
+
+/** The drawing of a case by its state: told apart by shape first, then by colour. */
+export function mark(kind) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("class", `gg-mark-case gg-mark-${kind}`);
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", MARKS[kind] ?? MARKS.normal);
+  svg.append(path);
+  return svg;
+}
+
+/** Lower ends of the five steps for a greatest value: 0 1 2 3 4, or round numbers. */
+export function steps(most) {
+  const wide = Math.max(1, Math.ceil((most + 1) / STEPS));
+  const round = [1, 2, 3, 4, 5, 8, 10, 15, 20, 25, 30, 40, 50, 75, 100, 150, 200, 250, 500, 1000, 2000, 5000, 10000];
+  const step = round.find((value) => value >= wide) ?? wide;
+  return Array.from({ length: STEPS }, (_, position) => position * step);
+}
+
+/** Whole numbers and their differences as [lat, lon] pairs. */
+function unpacked(numbers, unit) {
+  const points = [];
+  let x = 0;
+  let y = 0;
+  for (let i = 0; i < numbers.length; i += 2) {
+    x += numbers[i];
+    y += numbers[i + 1];
+    points.push([y * unit, x * unit]);
+  }
+  return points;
+}
+
+const detailOf = (zoom, most) => Math.min(most - 1, zoom < 9 ? 0 : zoom < 12.5 ? 1 : zoom < 15 ? 2 : 3);
+
+export class AreaMap extends EventTarget {
+  #map; #config; #words; #area; #level; #values; #shown = null; #layers = new Map(); #labels = new Map();
+  #drawn = L.layerGroup(); #lines = L.layerGroup(); #names = L.layerGroup(); #cases = L.layerGroup();
+  #selected = null; #legend; #state; #source; #fetching = null; #casesOn = false; #areasOn = true; #options;
+  #casesTimer = 0; #asked = 0; #tiles = []; #current = null;
+
+  constructor(host, configuration, { area, level, values = {}, wheel = false, canGoUp = false, controls = true, padding = 12 } = {}) {
+    super();
+    this.#config = configuration;
+    this.#words = configuration.words;
+    this.#area = area;
+    this.#level = level;
+    this.#values = values;
+    this.#options = { canGoUp, padding };
+    host.classList.add("gg-areamap");
+    this.#map = L.map(host, {
+      attributionControl: false, zoomControl: false, keyboard: false, scrollWheelZoom: wheel, zoomSnap: 0.25,
+      zoomDelta: 0.5, minZoom: 4, maxZoom: 19, doubleClickZoom: false, renderer: L.svg({ padding: 0.5 }),
+      fadeAnimation: false, zoomAnimation: !matchMedia("(prefers-reduced-motion: reduce)").matches,
+    });
+    host.removeAttribute("tabindex");
+    for (const [name, order] of [["areas", 400], ["lines", 410], ["cases", 620], ["names", 640]]) {
+      this.#map.createPane(name).classList.add(`gg-pane-${name}`);
+      this.#map.getPane(name).style.zIndex = order;
+    }
+    this.#map.getPane("lines").style.pointerEvents = "none";
+    this.#map.getPane("names").style.pointerEvents = "none";
+    for (const layer of [this.#drawn, this.#lines, this.#names]) layer.addTo(this.#map);
+    this.#addTiles();
+    L.control.scale({ imperial: false, position: "bottomleft" }).addTo(this.#map);
+    if (controls) this.#addControls(host);
+    this.#legend = host.appendChild(element("div", "gg-map-legend"));
+    this.#source = host.appendChild(element("div", "gg-map-source"));
+    this.#state = host.appendChild(element("div", "gg-map-state"));
+    this.#state.setAttribute("role", "status");
+    this.#state.hidden = true;
+    this.#map.on("zoomend", () => this.#refine());
+    this.#map.on("moveend zoomend", () => { this.#placeNames(); this.#askCases(); });
+    host.addEventListener("keydown", (event) => this.#key(event));
+    this.ready = this.#load({ fit: true });
+  }
+
+  /** The Leaflet map itself, for layers of one's own. */
+  get leaflet() { return this.#map; }
+
+  /** Another area, or another level of it. Resolves once it is drawn. */
+  async show({ area, level, values, canGoUp = this.#options.canGoUp }) {
+    this.#area = area;
+    this.#level = level;
+    this.#options.canGoUp = canGoUp;
+    this.#selected = null;
+    if (values) this.#values = values;
+    this.ready = this.#load({ fit: true });
+    return this.ready;
+  }
+
+  /** New counts in the same shapes. */
+  setValues(values) {
+    this.#values = values;
+    this.#colour();
+  }
+
+  /** The area is outlined, and no other; null for none. */
+  select(id) {
+    this.#selected = id;
+    for (const [other, layer] of this.#layers) {
+      layer.getElement()?.classList.toggle("gg-area-selected", other === id);
+      if (other === id) layer.bringToFront();
+    }
+  }
+
+  /** Open cases as points or counts, or not. */
+  showCases(on) {
+    this.#casesOn = on;
+    if (on) this.#cases.addTo(this.#map); else this.#cases.remove();
+    this.#askCases(0);
+  }
+
+  /** The whole area in view. */
+  fit() {
+    if (!this.#shown) return;
+    const [west, south, east, north] = this.#shown.box;
+    this.#map.invalidateSize({ animate: false });
+    this.#map.fitBounds([[south, west], [north, east]], { animate: false, padding: [this.#options.padding, this.#options.padding] });
+  }
+
+  destroy() {
+    clearTimeout(this.#casesTimer);
+    this.#fetching?.abort();
+    this.#map.remove();
+  }
+
+  // --- shapes -----------------------------------------------------------------------------------------------------
+
+  async #load({ fit = false } = {}) {
+    this.#fetching?.abort();
+    const asking = (this.#fetching = new AbortController());
+    const detail = fit ? 1 : detailOf(this.#map.getZoom(), this.#config.details);
+    const query = new URLSearchParams({ area: this.#area, level: this.#level, detail });
+    try {
+      const answer = await fetch(`${this.#config.areas}?${query}`, { signal: asking.signal, headers: { Accept: "application/json" } });
+      if (answer.redirected) throw new Error(this.#words.signed_out);
+      if (!answer.ok) throw new Error(`${this.#words.failed} (${answer.status})`);
+      this.#shown = { ...(await answer.json()), detail };
+    } catch (problem) {
+      if (problem.name === "AbortError") return;
+      this.#say(problem instanceof TypeError ? this.#words.failed : problem.message, true);
+      return;
+    }
+    this.#say(this.#shown.areas.length ? "" : this.#words.empty);
+    if (fit) this.fit();
+    this.#draw();
+    if (fit) this.#refine();
+  }
+
+  #refine() {
+    if (this.#shown && detailOf(this.#map.getZoom(), this.#config.details) > this.#shown.detail) this.ready = this.#load();
+  }
+
+  #draw() {
+    const { unit, areas, borders, edge } = this.#shown;
+    const focused = this.#current;
+    for (const layer of [this.#drawn, this.#lines, this.#names]) layer.clearLayers();
+    this.#layers.clear();
+    this.#labels.clear();
+    for (const area of areas) {
+      const rings = area.shape.map((polygon) => polygon.map((ring) => unpacked(ring, unit)));
+      const layer = L.polygon(rings, { pane: "areas", className: "gg-area", smoothFactor: 0, bubblingMouseEvents: false });
+      layer.addTo(this.#drawn);
+      layer.on("click", () => this.#open(area));
+      layer.on("mouseover", () => this.#pick(area.id));
+      layer.on("mouseout", () => this.#pick(null));
+      layer.bindTooltip(() => this.#described(area), { sticky: true, direction: "top", offset: [0, -8], className: "gg-map-tip" });
+      this.#layers.set(area.id, layer);
+      const shape = layer.getElement();
+      shape.setAttribute("role", "button");
+      shape.setAttribute("tabindex", "-1");
+      shape.addEventListener("focus", () => { this.#current = area.id; this.#rove(); this.#pick(area.id); });
+      shape.addEventListener("blur", () => this.#pick(null));
+      const label = element("span", "gg-map-label");
+      const name = L.marker([area.label[1], area.label[0]], {
+        pane: "names", interactive: false, keyboard: false,
+        icon: L.divIcon({ className: "gg-map-name", html: label, iconSize: null }),
+      }).addTo(this.#names);
+      this.#labels.set(area.id, { label, name, area });
+    }
+    const line = (points, className) =>
+      L.polyline(unpacked(points, unit), { pane: "lines", className, interactive: false, smoothFactor: 0 }).addTo(this.#lines);
+    for (const points of borders) line(points, "gg-border");
+    for (const points of edge) line(points, "gg-edge");
+    this.#source.textContent = [this.#words.datum, this.#shown.attribution, ...this.#tiles.filter((t) => this.#map.hasLayer(t.layer)).map((t) => t.attribution)].filter(Boolean).join(" · ");
+    this.#current = this.#layers.has(focused) ? focused : (areas[0]?.id ?? null);
+    this.#rove();
+    this.#colour();
+    this.select(this.#selected);
+  }
+
+  #colour() {
+    if (!this.#shown) return;
+    const ends = steps(Math.max(0, ...this.#shown.areas.map((area) => this.#values[area.id]?.[0] ?? 0)));
+    for (const area of this.#shown.areas) {
+      const shape = this.#layers.get(area.id).getElement();
+      const [open, overdue] = this.#values[area.id] ?? [null, null];
+      const step = open === null ? "none" : ends.findLastIndex((end) => open >= end);
+      for (const name of [...shape.classList]) if (name.startsWith("gg-step-")) shape.classList.remove(name);
+      shape.classList.add(`gg-step-${step}`);
+      shape.setAttribute("aria-label", this.#sentence(area));
+      const { label } = this.#labels.get(area.id);
+      label.replaceChildren(element("span", "gg-map-title", area.name), element("b", "", open ?? "—"));
+      if (overdue) {
+        const late = element("em", "");
+        late.append(mark("over"), String(overdue));
+        label.append(late);
+      }
+    }
+    this.#explain(ends);
+    this.#placeNames();
+  }
+
+  #sentence(area) {
+    const [open, overdue] = this.#values[area.id] ?? [null, null];
+    if (open === null) return `${area.name}：—`;
+    const { words } = this.#config;
+    return `${area.name}：${words.open} ${open} ${words.unit}，${words.among} ${overdue} ${words.unit}`;
+  }
+
+  #described(area) {
+    const box = element("div");
+    const [open, overdue] = this.#values[area.id] ?? [null, null];
+    box.append(element("b", "", area.name), element("span", "", `${this.#words.open} ${open ?? "—"} ${this.#words.unit}`));
+    if (overdue) {
+      const late = element("em", "");
+      late.append(mark("over"), `${this.#words.overdue} ${overdue}`);
+      box.append(late);
+    }
+    return box;
+  }
+
+  #explain(ends) {
+    const rows = ends.map((end, position) => {
+      const row = element("li");
+      const last = position === ends.length - 1;
+      const next = ends[position + 1];
+      row.append(element("i", `gg-swatch gg-step-${position}`), last ? `≥${end}` : next - end === 1 ? `${end}` : `${end}–${next - 1}`);
+      return row;
+    });
+    const late = element("li", "gg-legend-late");
+    late.append(mark("over"), this.#words.among);
+    const list = element("ul");
+    list.append(...rows, late);
+    this.#legend.replaceChildren(element("h3", "", this.#words.legend), list);
+    if (this.#casesOn) {
+      const kinds = element("ul");
+      for (const [kind, word] of [["over", "overdue"], ["soon", "soon"], ["normal", "normal"], ["paused", "paused"]]) {
+        const row = element("li");
+        row.append(mark(kind), this.#words[word]);
+        kinds.append(row);
+      }
+      this.#legend.append(kinds);
+    }
+  }
+
+  // --- names that do not lie over each other ----------------------------------------------------------------------
+
+  #placeNames() {
+    if (!this.#areasOn) return;
+    const weight = ({ area }) => { const [open, overdue] = this.#values[area.id] ?? [0, 0]; return overdue * 1000 + open; };
+    const ordered = [...this.#labels.values()].sort((one, other) => weight(other) - weight(one));
+    const frame = this.#map.getContainer().getBoundingClientRect();
+    const taken = [this.#legend, this.#source].map((box) => box.getBoundingClientRect());
+    for (const { label } of ordered) label.classList.remove("gg-map-label-off", "gg-map-label-short");
+    for (const { label } of ordered) {
+      const fits = () => {
+        const box = label.getBoundingClientRect();
+        if (box.left < frame.left || box.right > frame.right || box.top < frame.top || box.bottom > frame.bottom) return null;
+        const free = taken.every((t) => box.right + 2 < t.left || box.left > t.right + 2 || box.bottom < t.top || box.top > t.bottom);
+        return free ? box : null;
+      };
+      let box = fits();
+      if (!box) {
+        label.classList.add("gg-map-label-short"); // the counts alone, as a badge
+        box = fits();
+      }
+      if (box) taken.push(box); else label.classList.add("gg-map-label-off");
+    }
+  }
+
+  // --- by hand and by keyboard ------------------------------------------------------------------------------------
+
+  #open(area) { this.dispatchEvent(new CustomEvent("open", { detail: { id: area.id, name: area.name, level: area.level, below: area.below } })); }
+
+  #pick(id) {
+    for (const [other, { label }] of this.#labels) label.classList.toggle("gg-map-label-picked", other === id);
+    this.dispatchEvent(new CustomEvent("pick", { detail: { id } }));
+  }
+
+  #rove() {
+    for (const [id, layer] of this.#layers) layer.getElement()?.setAttribute("tabindex", id === this.#current ? "0" : "-1");
+  }
+
+  #key(event) {
+    if (!event.target.classList?.contains("gg-area")) return;
+    const area = this.#shown.areas.find(({ id }) => id === this.#current);
+    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (event.key === "Enter" || event.key === " ") this.#open(area);
+    else if ((event.key === "Backspace" || event.key === "Escape") && this.#options.canGoUp) this.dispatchEvent(new CustomEvent("up"));
+    else if (way) this.#step(area, way);
+    else return;
+    event.preventDefault();
+  }
+
+  #step(from, [dx, dy]) {
+    const place = ({ label }) => this.#map.latLngToLayerPoint([label[1], label[0]]);
+    const here = place(from);
+    let best = null;
+    for (const area of this.#shown.areas) {
+      if (area.id === from.id) continue;
+      const { x, y } = place(area).subtract(here);
+      const along = x * dx + y * dy;
+      const aside = Math.abs(x * dy) + Math.abs(y * dx);
+      if (along <= 0 || aside > 2 * along) continue;
+      const far = along + 2 * aside;
+      if (!best || far < best.far) best = { far, area };
+    }
+    if (best) this.#layers.get(best.area.id).getElement().focus();
+  }
+
+  // --- cases ------------------------------------------------------------------------------------------------------
+
+  #askCases(wait = 180) {
+    clearTimeout(this.#casesTimer);
+    if (this.#casesOn && this.#shown) this.#casesTimer = setTimeout(() => this.#loadCases(), wait);
+  }
+
+  async #loadCases() {
+    const ask = ++this.#asked;
+    const box = this.#map.getBounds();
+    const query = new URLSearchParams({ bbox: box.toBBoxString(), zoom: Math.round(this.#map.getZoom()), area: this.#area });
+    let found;
+    try {
+      const answer = await fetch(`${this.#config.cases}?${query}`, { headers: { Accept: "application/json" } });
+      if (!answer.ok || answer.redirected) throw new Error(answer.redirected ? this.#words.signed_out : this.#words.failed);
+      found = await answer.json();
+    } catch (problem) {
+      this.#say(problem instanceof TypeError ? this.#words.failed : problem.message, true);
+      return;
+    }
+    if (ask !== this.#asked || !this.#casesOn) return;
+    this.#say("");
+    this.#cases.clearLayers();
+    for (const [number, lon, lat, kind, title] of found.points ?? []) this.#mark(lat, lon, this.#point(number, kind, title), 16);
+    for (const cluster of found.clusters ?? []) this.#mark(cluster[2], cluster[1], this.#cluster(cluster), 30);
+    this.dispatchEvent(new CustomEvent("cases", { detail: found }));
+  }
+
+  #mark(lat, lon, html, size) {
+    const icon = L.divIcon({ className: "gg-map-mark", html, iconSize: [size, size] });
+    L.marker([lat, lon], { pane: "cases", icon, keyboard: false }).addTo(this.#cases);
+  }
+
+  #point(number, kind, title) {
+    const link = element("a", "gg-map-point");
+    link.href = this.#config.case.replace(/0\/$/, `${number}/`);
+    const word = { over: "overdue", soon: "soon", paused: "paused", normal: "normal" }[kind];
+    link.setAttribute("aria-label", `${number} ${title} ${this.#words[word]}`);
+    link.title = `${title} · ${this.#words[word]} · ${number}`;
+    link.append(mark(kind));
+    link.addEventListener("click", (event) => {
+      const picked = new CustomEvent("case", { cancelable: true, detail: { number } });
+      if (!this.dispatchEvent(picked)) event.preventDefault(); // somebody else shows it
+    });
+    return link;
+  }
+
+  #cluster([, lon, lat, name, open, overdue]) {
+    const badge = element("button", overdue ? "gg-map-cluster gg-map-cluster-late" : "gg-map-cluster", open);
+    badge.type = "button";
+    const words = `${name}：${this.#words.open} ${open}，${this.#words.among} ${overdue}`;
+    badge.setAttribute("aria-label", words);
+    badge.title = words;
+    badge.addEventListener("click", () => this.#map.setView([lat, lon], this.#map.getZoom() + 2));
+    return badge;
+  }
+
+  // --- around the map ---------------------------------------------------------------------------------------------
+
+  #addTiles() {
+    for (const source of this.#config.tiles) {
+      const layer = L.tileLayer(source.url, { subdomains: source.subdomains, maxZoom: source.max_zoom, className: "gg-tiles" });
+      this.#tiles.push({ ...source, layer });
+      layer.addTo(this.#map);
+    }
+  }
+
+  #addControls(host) {
+    const box = host.appendChild(element("div", "gg-map-tools"));
+    L.DomEvent.disableClickPropagation(box);
+    const tool = (icon, label, act) => {
+      const button = element("button", "gg-map-tool", icon);
+      button.type = "button";
+      button.setAttribute("aria-label", label);
+      button.title = label;
+      button.addEventListener("click", act);
+      box.append(button);
+      return button;
+    };
+    tool("＋", this.#words.zoom_in, () => this.#map.zoomIn());
+    tool("－", this.#words.zoom_out, () => this.#map.zoomOut());
+    tool("◱", this.#words.fit, () => this.fit());
+    const layers = element("fieldset", "gg-map-layers");
+    layers.append(element("legend", "gg-hidden", this.#words.layers));
+    const layer = (label, on, act) => {
+      const row = element("label");
+      const input = element("input");
+      input.type = "checkbox";
+      input.checked = on;
+      input.addEventListener("change", () => act(input.checked));
+      row.append(input, label);
+      layers.append(row);
+    };
+    layer(this.#words.areas, true, (on) => this.#showAreas(on));
+    layer(this.#words.cases, this.#casesOn, (on) => { this.showCases(on); this.#colour(); });
+    if (this.#tiles.length) layer(this.#words.tiles, true, (on) => { for (const t of this.#tiles) if (on) t.layer.addTo(this.#map); else t.layer.remove(); });
+    L.DomEvent.disableClickPropagation(layers);
+    host.append(layers);
+  }
+
+  #showAreas(on) {
+    this.#areasOn = on;
+    this.#map.getContainer().classList.toggle("gg-areas-off", !on);
+    this.#placeNames();
+  }
+
+  #say(text, retry = false) {
+    this.#state.hidden = !text;
+    this.#state.replaceChildren(element("span", "", text));
+    if (!retry) return;
+    const again = element("button", "btn", this.#words.retry);
+    again.type = "button";
+    again.addEventListener("click", () => { this.ready = this.#load({ fit: !this.#shown }); this.#askCases(0); });
+    this.#state.append(again);
+  }
+}
