@@ -45,14 +45,15 @@ PEOPLE = ("leader", "duty_chief", "grid_leader", "grid_worker", "department_hand
 MOMENT = timedelta(microseconds=1)
 
 
-def dashboards(tally: comparing.Tally, told: comparing.Told, people: list[User], at: datetime) -> None:
-    """What each of them sees at the instant."""
+def dashboards(tally: comparing.Tally, told: comparing.Told, people: list[User], at: datetime, turn: int) -> None:
+    """What each of them sees at the instant, over the spans by turns."""
     end = at + MOMENT
     everything = brute.lives(end)
-    for user in people:
+    for number, user in enumerate(people, start=turn):
         actor = actor_of(user)
-        who = f"{user.username}@{at:%m-%dT%H:%M}"
-        shown = selectors.dashboard(actor, at=at)
+        span = selectors.SPANS[number % len(selectors.SPANS)]
+        who = f"{user.username}@{at:%m-%dT%H:%M}/{span}"
+        shown = selectors.dashboard(actor, at=at, span=span)
         tally.same(f"scope {who}", shown.area_id, comparing.top_area(actor))
         numbers = comparing.seen_by(actor, shown.area_id)
         seen = [life for life in everything if life.number in numbers]
@@ -102,8 +103,8 @@ def main() -> int:
     instants = [now - timedelta(hours=hours) for hours in options.hours]
     # one at which something happened, to the microsecond
     last = JournalEntry.objects.filter(at__lte=now, action="file").order_by("at").values_list("at", flat=True).last()
-    for at in [*instants, *([last] if last else [])]:
-        dashboards(tally, told, people, at)
+    for turn, at in enumerate([*instants, *([last] if last else [])]):
+        dashboards(tally, told, people, at, turn)
     assessed = months(tally, told, now)
     for difference in tally.differences[:20]:
         print(difference, file=sys.stderr)

@@ -48,6 +48,8 @@ OF_DEPARTMENTS = set(
     "open_cases overdue_cases dispatched handled on_time_sign on_time_handle overdue_unhandled return_ratio "
     "extension_ratio rework_ratio average_handling_hours satisfaction_ratio".split()
 )
+TRACED = ("closing_on_time_ratio", "satisfaction_ratio")
+ENDED = ("rejected", "declined", "voided", "merged", "closed", "evaluated")
 COUNTED = ("reported", "filed", "handled", "closed")
 
 
@@ -85,11 +87,27 @@ class Tally:
 
 
 class Told:
-    """The entries of all journals with their time: whether a piece of evidence is there."""
+    """The entries of all journals with their time: whether a piece of evidence is there, and what was open when."""
 
     def __init__(self) -> None:
-        rows = JournalEntry.objects.values_list("incident__number", "seq", "at")
-        self._at = {(number, seq): at for number, seq, at in rows}
+        rows = JournalEntry.objects.order_by("incident", "seq").values_list(
+            "incident__number", "seq", "at", "action", "status_to"
+        )
+        self._at: dict[tuple[str, int], datetime] = {}
+        self._statuses: dict[str, list[tuple[datetime, str]]] = {}
+        for number, seq, at, action, status in rows:
+            self._at[number, seq] = at
+            if action != "step":
+                self._statuses.setdefault(number, []).append((at, status))
+
+    def open_before(self, numbers: Iterable[str], moment: datetime) -> list[str]:
+        """The cases whose last entry before the moment left them open."""
+        found = []
+        for number in numbers:
+            statuses = [status for at, status in self._statuses[number] if at < moment]
+            if statuses and statuses[-1] not in ENDED:
+                found.append(number)
+        return found
 
     def stood(self, ref: tuple[str, int], end: datetime) -> bool:
         at = self._at.get((ref[0], ref[1]))
@@ -163,13 +181,26 @@ def dashboard(tally: Tally, shown: Dashboard, lives: Iterable[Life], told: Told,
     """``lives``: every case, as its journal leaves it just after the instant, of those that the person sees."""
     end = shown.at + MOMENT
     lives = [life for life in lives if lived(life, end - 60 * DAY)]
-    month = brute.figures(lives, end - 30 * DAY, end)
+    midnight = _midnight(shown.at)
+    start, back = {
+        "today": (midnight, DAY), "week": (end - 7 * DAY, 7 * DAY), "month": (end - 30 * DAY, 30 * DAY),
+    }[shown.span]  # fmt: skip
+    tally.same(f"whole {who} period", (shown.period.start, shown.period.end), (start, end))
+    said, before = brute.figures(lives, start, end), brute.figures(lives, start - back, end - back)
     tally.same(f"whole {who} keys", set(shown.figures), WHOLE)
     for key, figure in shown.figures.items():
-        tally.figure(f"whole {who} {key}", figure, month[key], end, told)
+        tally.figure(f"whole {who} {key}", figure, said[key], end, told)
+    tally.same(f"ratio {who} keys", set(shown.ratios), set(TRACED))
+    for key, trend in shown.ratios.items():
+        tally.figure(f"ratio {who} {key}/now", trend.now, said[key], end, told)
+        tally.figure(f"ratio {who} {key}/before", trend.before, before[key], end, told)
+        shares = [len(yes) / (len(yes) + len(no)) if yes or no else None for yes, no in (said[key], before[key])]
+        points = None if None in shares else round((shares[0] - shares[1]) * 100, 9)
+        tally.same(f"ratio {who} {key}/difference", trend.difference and round(trend.difference, 9), points)
     _funnel(tally, shown, lives, end, told, who)
     _counters(tally, shown, lives, end, told, who)
-    _boards(tally, shown, lives, end, told, who)
+    _lines(tally, shown, lives, end, told, who)
+    _boards(tally, shown, lives, start, told, who)
     _due_soon(tally, shown, lives, end, who)
 
 
@@ -207,8 +238,7 @@ def _funnel(tally: Tally, shown: Dashboard, lives: list[Life], end: datetime, to
 
 
 def _counters(tally: Tally, shown: Dashboard, lives: list[Life], end: datetime, told: Told, who: str) -> None:
-    local = shown.at.astimezone(ZONE)
-    midnight = datetime(local.year, local.month, local.day, tzinfo=ZONE)
+    midnight = _midnight(shown.at)
     stretches = {
         "today": [(midnight, end), (midnight - DAY, end - DAY)],
         "week": [(end - 7 * DAY, end), (end - 14 * DAY, end - 7 * DAY)],
@@ -224,20 +254,49 @@ def _counters(tally: Tally, shown: Dashboard, lives: list[Life], end: datetime, 
             was, gone = len(earlier[key][0]), len(said[key][0]) - len(earlier[key][0])
             tally.same(f"counter {who} {key}/{name}/trend", (trend.difference, trend.change),
                        (gone, gone / was if was else None))  # fmt: skip
-    for key in COUNTED:
-        tally.same(f"daily {who} {key}/days", len(shown.sparks[key]), 14)
-    for back, n in enumerate(range(13, -1, -1)):
-        start = midnight - n * DAY
-        said = brute.figures(lives, start, min(start + DAY, end))
-        for key in COUNTED:
-            tally.figure(f"daily {who} {key}/-{n}", shown.sparks[key][back], said[key], end, told)
 
 
-def _boards(tally: Tally, shown: Dashboard, lives: list[Life], end: datetime, told: Told, who: str) -> None:
+def _midnight(at: datetime) -> datetime:
+    local = at.astimezone(ZONE)
+    return datetime(local.year, local.month, local.day, tzinfo=ZONE)
+
+
+def _lines(tally: Tally, shown: Dashboard, lives: list[Life], end: datetime, told: Told, who: str) -> None:
+    """The days behind the counters, what was open day by day, and the chart."""
+    midnight, numbers = _midnight(shown.at), [life.number for life in lives]
+    tally.same(f"daily {who} keys", set(shown.sparks), {*COUNTED, *TRACED, "open_cases"})
+    tally.same(f"daily {who} days", {len(line) for line in shown.sparks.values()}, {14})
+    for place in range(14):
+        start = midnight - (13 - place) * DAY
+        until = min(start + DAY, end)
+        said = brute.figures(lives, start, until)
+        said["open_cases"] = (told.open_before(numbers, until), [])
+        for key, line in shown.sparks.items():
+            tally.figure(f"daily {who} {key}/{place - 13}", line[place], said[key], end, told)
+    tally.figure(f"standing {who} now", shown.standing.now, (told.open_before(numbers, end), []), end, told)
+    yesterday = (told.open_before(numbers, end - DAY), [])
+    tally.figure(f"standing {who} before", shown.standing.before, yesterday, end - DAY, told)
+    if shown.span == "today":
+        steps = [(midnight + n * DAY / 24, midnight + (n + 1) * DAY / 24) for n in range(24)]
+    else:
+        count = {"week": 7, "month": 30}[shown.span]
+        steps = [(midnight - n * DAY, min(midnight - (n - 1) * DAY, end)) for n in range(count - 1, -1, -1)]
+    back = {"today": DAY, "week": 7 * DAY, "month": 30 * DAY}[shown.span]
+    tally.same(f"flow {who} steps", [(row.period.start, row.period.end) for row in shown.flow], steps)
+    for row, (start, until) in zip(shown.flow, steps, strict=True):
+        said = brute.figures(lives, start, until)
+        for key, figure in (("reported", row.reported), ("closed", row.closed)):
+            tally.figure(f"flow {who} {start:%d-%H}/{key}", figure, said[key], end, told)
+        earlier = brute.figures(lives, start - back, until - back)["reported"]
+        tally.figure(f"flow {who} {start:%d-%H}/before", row.before, earlier, end, told)
+
+
+def _boards(tally: Tally, shown: Dashboard, lives: list[Life], start: datetime, told: Told, who: str) -> None:
+    end = shown.at + MOMENT
     ids = board_areas(shown.area_id)
     tally.same(f"areas {who} rows", sorted(row.id for row in shown.areas), sorted(ids))
     for row in shown.areas:
-        said = brute.figures(brute.in_area(lives, row.id), end - 30 * DAY, end)
+        said = brute.figures(brute.in_area(lives, row.id), start, end)
         tally.same(f"areas {who} {row.id} keys", set(row.figures), OF_AREAS)
         for key, figure in row.figures.items():
             tally.figure(f"areas {who} {row.id} {key}", figure, said[key], end, told)
@@ -251,7 +310,7 @@ def _boards(tally: Tally, shown: Dashboard, lives: list[Life], end: datetime, to
     busy = {top: found for top, found in own.items() if found}
     tally.same(f"departments {who} rows", sorted(row.id for row in shown.departments), sorted(busy))
     for row in shown.departments:
-        said = brute.figures(busy.get(row.id, []), end - 30 * DAY, end)
+        said = brute.figures(busy.get(row.id, []), start, end)
         tally.same(f"departments {who} {row.id} keys", set(row.figures), OF_DEPARTMENTS)
         for key, figure in row.figures.items():
             tally.figure(f"departments {who} {row.id} {key}", figure, said[key], end, told)
