@@ -3,10 +3,10 @@
     python -m benchmarks.import_history DATA_DIR [--database sqlite|postgres] [--rows N]
 
 DATA_DIR holds ``nyc_areas_level1..4.geojson.gz`` and ``nyc_incidents.csv.gz``. Makes a database of its own in a
-temporary folder (PostgreSQL: a server of its own too), loads the areas as root ``nyc``, and runs ``import_incidents``
-with ``docs/examples/nyc-mapping.json`` as a user would: once to its end, once more, and in a copy of the empty city
-killed half-way (SIGKILL) and run again. Then the tables are read as they stand, without the project's code, and
-compared with the file read a second time here and with every polygon asked about every point (no index).
+temporary folder (PostgreSQL and Redis: servers of its own, too), loads the areas as root ``nyc``, and runs
+``import_incidents`` with ``docs/examples/nyc-mapping.json`` as a user would: once to its end, once more, and in a copy
+of the empty city killed half-way (SIGKILL) and run again. Then the tables are read as they stand, without the project's
+code, and compared with the file read a second time here and with every polygon asked about every point (no index).
 
 Prints one JSON line and exits 1 if anything does not agree. ``rows_per_s`` is by the wall clock of the whole command,
 its start included; ``rows_per_s_of_import`` by what the command itself says, which begins with its first row;
@@ -70,11 +70,11 @@ class City:
     env: dict[str, str]
 
     @classmethod
-    def at(cls, url: str, folder: Path) -> "City":
+    def at(cls, url: str, folder: Path, redis: str = "") -> "City":
         folder.mkdir(exist_ok=True)
         keys = {"SECRET_KEY": "import-history-" + "s" * 40, "JOURNAL_KEY": "import-history-" + "j" * 40}
         # the variable alone decides: no address of a shell or of a .env is ever written to
-        own = {"DATABASE_URL": url, "REDIS_URL": "", "GRIDGOV_DATA_DIR": str(folder), "PYTHONUNBUFFERED": "1"}
+        own = {"DATABASE_URL": url, "REDIS_URL": redis, "GRIDGOV_DATA_DIR": str(folder), "PYTHONUNBUFFERED": "1"}
         return cls(url, {**os.environ, "DJANGO_SETTINGS_MODULE": "gridgov.settings", **keys, **own})
 
     def command(self, *arguments: str) -> list[str]:
@@ -94,10 +94,10 @@ class City:
 def databases(kind: str, folder: Path, data: Path) -> Iterator[tuple[City, City]]:
     """The empty city twice."""
     if kind == "postgres":
-        with services.postgres(folder) as server:
-            first = City.at(services.database(server, "first"), folder / "first")
+        with services.postgres(folder) as server, services.redis_server(folder) as redis:
+            first = City.at(services.database(server, "first"), folder / "first", redis)
             found(first, data)
-            second = City.at(first.url.replace("/first", "/second"), folder / "second")
+            second = City.at(f"{first.url.removesuffix('/first')}/second", folder / "second", redis)
             services._execute(server, 'CREATE DATABASE "second" TEMPLATE "first"')
             yield first, second
     else:

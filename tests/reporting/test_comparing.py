@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.parametrize("seed", [61])
 def test_every_number_of_the_dashboard_equals_the_second_count(world: World, seed: int) -> None:
-    walk = Walk(world, seed).run(200, cases=20, pace_minutes=100)
+    walk = Walk(world, seed).run(150, cases=16, pace_minutes=100)
     walk.exempt(0.2)
     world.report(at=walk.now, category="0302")  # for those named alone
     tally, told = Tally(), Told()
@@ -30,7 +30,7 @@ def test_every_number_of_the_dashboard_equals_the_second_count(world: World, see
         (START + (walk.now - START) / 2, "week"),
     ):  # fmt: skip
         everything = brute.lives(at + MOMENT)
-        for login in ("leader", "duty_chief", "grid_leader", "department_head"):
+        for login in ("duty_chief", "grid_leader", "department_head"):
             actor = world.actor(login)
             shown = selectors.dashboard(actor, at=at, span=span)
             assert shown.area_id == comparing.top_area(actor)
@@ -41,7 +41,7 @@ def test_every_number_of_the_dashboard_equals_the_second_count(world: World, see
             period = Period(at + MOMENT - timedelta(days=3), at + MOMENT)
             comparing.all_indicators(tally, facts.load(period, cases=cases), seen, told, login)
     assert tally.differences == []
-    assert tally.compared > 5_000
+    assert tally.compared > 3_000
     assert tally.busy > 1_000
     assert set(tally.by_part) == {
         "whole", "ratio", "funnel", "counter", "daily", "standing", "flow", "areas", "map", "departments", "due_soon",
