@@ -6,6 +6,7 @@ The file is a CSV with a header, UTF-8 or GBK, plain or gzipped. All of it is re
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,10 +28,16 @@ from incidents.import_map import CLOSED, FileMap
 #: The columns that a file of rejected rows has before its own. They are no part of a row's content, so that a file
 #: of rejected rows can be mended and imported as it is.
 REJECT_COLUMNS = ("reject_row", "reject_field", "reject_reason")
+#: A spreadsheet runs a cell that begins so.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 ENCODINGS = ("utf-8-sig", "gb18030")  # gb18030 has all of GBK
 ANY = "*"  # in a map of words: every word that is not named
 ID_LIMIT, ADDRESS_LIMIT, DESCRIPTION_LIMIT, AGENCY_LIMIT = 80, 200, 2_000, 80
+HALF_TURN = 180
 EARLIEST_YEAR = 1950  # what is before is a placeholder for no time
+# one long field is a fault of its row, not of the file
+csv.field_size_limit(256 * 1024 * 1024)
 AHEAD = timedelta(minutes=5)  # the other system's clock may be a little ahead of ours
 
 
@@ -169,8 +176,26 @@ def _opened(path: Path, encoding: str) -> Iterator[TextIO]:
             yield file
 
 
+def harmless(value: str) -> str:
+    """The value as it is written into a file that people open in a spreadsheet: never a formula.
+
+    What begins as a formula does, and is no number, gets an apostrophe in front; so does what has one there already.
+    :func:`as_given` takes it off.
+    """
+    bare = value.lstrip("'")
+    if not bare.startswith(FORMULA) or (bare == value and _NUMBER.fullmatch(value)):
+        return value
+    return f"'{value}"
+
+
+def as_given(value: str) -> str:
+    """The value before :func:`harmless`."""
+    return value[1:] if value.startswith("'") and value.lstrip("'").startswith(FORMULA) else value
+
+
 def records(table: Table) -> Iterator[Record]:
-    """The rows in their order; empty ones are passed over."""
+    """The rows in their order; empty ones are passed over. Those of a file of rejects are as in the file before it."""
+    mended = set(REJECT_COLUMNS) <= set(table.header)
     with _opened(table.path, table.encoding) as file:
         reader = csv.reader(file, delimiter=table.delimiter, strict=True)
         next(reader)
@@ -178,7 +203,7 @@ def records(table: Table) -> Iterator[Record]:
         for values in reader:
             row, last = last + 1, reader.line_num
             if any(values):
-                yield Record(row, tuple(values))
+                yield Record(row, tuple(map(as_given, values) if mended else values))
 
 
 # --- a row --------------------------------------------------------------------------------------------------------
@@ -212,8 +237,9 @@ class RowReader:
             counts = {"found": len(record.values), "wanted": len(self.header)}
             return Reject(record.row, "", _("有%(found)d列，应为%(wanted)d列") % counts)
         faults, warnings = _Faults(), []
-        if any("\x00" in value for value in record.values):
-            faults.add("", _("文字中有不可用的字符"))
+        for place, value in enumerate(record.values):
+            if "\x00" in value:
+                faults.add(self.header[place], _("文字中有不可用的字符"))
         values = {name: self._value(record, place) for name, place in self._at.items()}
         received_at = self._time("created_at", values, faults, warnings)
         closed_at = self._time("closed_at", values, faults, warnings)
@@ -235,7 +261,8 @@ class RowReader:
         }  # fmt: skip
         for name, (text, limit) in texts.items():
             if len(text) > limit:
-                faults.add(self.mapping.columns.get(name, name), _("超过%(count)d个字符") % {"count": limit})
+                column = self.mapping.columns.get(name) or "、".join(self.mapping.description)
+                faults.add(column, _("超过%(count)d个字符") % {"count": limit})
         if not values["id"]:
             faults.add(self.mapping.columns["id"], _("不能为空"))
         if faults.fields or received_at is None:
@@ -344,7 +371,8 @@ class RowReader:
         numbers = []
         for name, text in given.items():
             try:
-                numbers.append(float(text))
+                # float() also reads 10_3.6
+                numbers.append(float(text.replace("_", "?")))
             except ValueError:
                 reason = _("不是数字：%(text)s") % {"text": text[:40]} if text else _("经度和纬度须一起给出")
                 faults.add(self.mapping.columns[name], reason)
@@ -353,5 +381,8 @@ class RowReader:
         try:
             return *to_wgs84(*numbers, self.mapping.crs), *numbers  # type: ignore[return-value]
         except ValueError as error:
-            faults.add(self.mapping.columns["lon"], str(error))
+            lon, lat = numbers
+            swapped = abs(lat) > HALF_TURN / 2 >= abs(lon) and abs(lat) <= HALF_TURN
+            reason = f"{error}{_('，经纬度疑似写反')}" if swapped else str(error)
+            faults.add(self.mapping.columns["lat" if abs(lon) <= HALF_TURN else "lon"], reason)
             return none

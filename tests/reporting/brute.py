@@ -80,11 +80,13 @@ class Life:
         return self.status not in ("rejected", "declined", "voided", "merged", "closed", "evaluated")
 
 
-def lives(end: datetime) -> list[Life]:
-    """Every case as its journal leaves it just before ``end``."""
+def lives(end: datetime, *, exempt_before: datetime | None = None) -> list[Life]:
+    """Every case as its journal leaves it just before ``end``; exemptions whenever given, or those given before."""
     found: dict[int, Life] = {}
     for entry in JournalEntry.objects.select_related("incident").order_by("incident_id", "seq"):
         if entry.action == "exempted":
+            if exempt_before is not None and entry.at >= exempt_before:
+                continue
             for watch in found[entry.incident_id].watches if entry.incident_id in found else ():
                 if (watch.kind, watch.cycle) == (entry.payload["clock"], entry.payload["cycle"]):
                     watch.exempt = True

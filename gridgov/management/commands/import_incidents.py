@@ -20,7 +20,7 @@ from gridgov.common import clock
 from gridgov.common.errors import DomainError, FieldError, FieldErrors
 from incidents import import_map, importing
 from incidents.import_map import FileMap
-from incidents.importing import REJECT_COLUMNS, WARN_LABELS, OldCase, Record, Reject, RowReader, Table
+from incidents.importing import REJECT_COLUMNS, WARN_LABELS, OldCase, Record, Reject, RowReader, Table, harmless
 from incidents.models import Incident
 from incidents.services import adopt as door
 from incidents.services.adopt import Origin
@@ -205,4 +205,4 @@ class _Sheet:
         values = record.values
         if len(values) == self._width:
             values = tuple(values[place] for place in self._kept)
-        self._writer.writerow([reject.row, reject.field, reject.reason, *values])
+        self._writer.writerow([reject.row, *map(harmless, (reject.field, reject.reason, *values))])
