@@ -8,6 +8,7 @@ everywhere: it says no more than the mask does, so nothing is journalled. More f
 hidden ones could be tried out without leaving a trace.
 """
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -56,8 +57,10 @@ def find(by: Actor, text: str, *, now: datetime) -> list[Hit]:
         raise FieldError("text", _("查找文字须为2到%(limit)d字") % {"limit": TEXT_LIMIT})
     if by.user_id is None:
         return []
-    if words.isascii() and words.isalnum():
-        return _by_code(by, words.upper(), now)
+    # an input method may type wide letters and figures
+    narrow = unicodedata.normalize("NFKC", words)
+    if narrow.isascii() and narrow.isalnum():
+        return _by_code(by, narrow.upper(), now)
     return [*_categories(words), *_areas(by, words), *_by_address(by, words, now)]
 
 

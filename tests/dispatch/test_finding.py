@@ -30,7 +30,8 @@ def find(world: World, login: str, text: str) -> list[tuple[str, str]]:
 
 def test_number_and_its_tail_find_the_case_in_threes(world: World) -> None:
     number = world.report()
-    for text in (number, number.lower(), number[-5:]):
+    wide = "".join(chr(ord(letter) + 0xFEE0) for letter in number)
+    for text in (number, number.lower(), number[-5:], wide):
         assert ("case", number) in find(world, "acceptor", text)
         assert find(world, "acceptor_b", text) == []
         assert find(world, "nobody", text) == []
@@ -110,7 +111,7 @@ def test_text_that_is_none_is_refused(world: World, text: Any) -> None:
     assert refused.value.field == "text"
 
 
-@pytest.mark.parametrize("text", ["%%", "__", "100%", "' OR 1=1", "\\\\", "{编号}", "😀😀", "a-b", "１２３４"])
+@pytest.mark.parametrize("text", ["%%", "__", "100%", "' OR 1=1", "\\\\", "{编号}", "😀😀", "a-b"])
 def test_odd_text_finds_nothing_and_breaks_nothing(world: World, text: str) -> None:
     world.report(address="福利路1号", reporter_phone="13800002716")
     assert find(world, "acceptor", text) == []

@@ -41,7 +41,7 @@ def test_milestones_are_told_each(world: World) -> None:
 
 def test_standard_is_guessed_only_where_there_is_one(world: World) -> None:
     usual = next(d for d in preview.deadlines(category="0201", at=AT) if d.clock == "handle")
-    assert usual.allowance == "2工作日", "two standards: the default's sixteen hours"
+    assert usual.allowance == "16工作时", "two standards: the default"
     urgent = next(d for d in preview.deadlines(category="0101", at=AT) if d.clock == "handle")
     assert urgent.allowance == "2紧急工作时"
 
