@@ -189,7 +189,8 @@ def test_bulk_dry_and_real_and_again(world: World, components: dict[str, Any]) -
     "change",
     [
         {"action": "pass"}, {"action": 1}, {"cases": []}, {"cases": "x"}, {"cases": [{"number": "N"}]},
-        {"dry_run": "no"}, {"payload": {"attachments": ["0" * 32]}}, {"payload": {"nothing": 1}}, {"payload": []}, {"more": 1},
+        {"dry_run": "no"}, {"payload": {"attachments": ["0" * 32]}}, {"payload": {"nothing": 1}}, {"payload": []},
+        {"more": 1},
         {"cases": [{"number": f"N{n}", "version": 1} for n in range(201)]},
         {"cases": [{"number": "a\x00b", "version": 1}], "action": "bogus"},
     ],
