@@ -173,11 +173,12 @@ def _write(
 ) -> bool:
     ticket = next(t for t in case.tickets if t.id == row.ticket_id)
     late = [(c.kind, c.cycle) for c in late_clocks(case, ticket)]
-    facts: list[dict[str, Any]] = [{"appeal": row.pk}]
+    facts: list[dict[str, Any]] = [{"appeal": row.pk, "asked_by": row.asked_by_id}]
     kind = {"forwarded": "appeal_forwarded", "refused": "appeal_refused"}.get(state.value, "exempted")
     if state is Appeal.State.GRANTED:
         # one entry a clock: the indicators of a month tell from it which exemptions came later
         facts = [{"appeal": row.pk, "clock": name, "cycle": cycle} for name, cycle in late]
+        facts[0]["asked_by"] = row.asked_by_id  # who is told, once
     step = "first" if row.state == Appeal.State.ASKED else "second"
     said = {f"{step}_by_id": by.user_id, f"{step}_at": at, f"{step}_reason": text}
     with transaction.atomic():

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from dispatch import appeals
-from dispatch.models import Appeal
+from dispatch import appeals, receivers
+from dispatch.models import Appeal, Notice
 from gridgov.common import clock
 from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
 from incidents.models import Clock, JournalEntry
@@ -55,7 +55,8 @@ def test_granted_appeal_exempts_the_late_clocks_and_leaves_them_late(world: Worl
     )  # fmt: skip
     assert actions_of(case.number)[-3:] == ["appeal_asked", "appeal_forwarded", "exempted"]
     said = JournalEntry.objects.get(incident__number=case.number, action="exempted")
-    assert said.payload == {"appeal": pk, "clock": "handle", "cycle": 1}
+    asker = world.people["department_handler"].pk
+    assert said.payload == {"appeal": pk, "clock": "handle", "cycle": 1, "asked_by": asker}
     assert said.actor_role == "acceptor"
     assert audit(case.number).version == version
 
@@ -145,6 +146,30 @@ def test_who_waits_sees_it_and_nobody_else(world: World) -> None:
     assert waiting("dispatcher") == waiting("acceptor_b") == []
     decide(case, pk, "acceptor")
     assert waiting("acceptor") == []
+
+
+def test_each_step_is_told_to_who_is_next(world: World) -> None:
+    case = late_case(world)
+    receivers.deliver_pending()
+    Notice.objects.all().delete()
+    told: list[tuple[str, list[str]]] = []
+
+    def hear() -> None:
+        receivers.deliver_pending()
+        people = Notice.objects.filter(topic__startswith="appeal").order_by("user__username")
+        told.append((people[0].topic, [notice.user.username for notice in people]))
+        Notice.objects.all().delete()
+
+    pk = ask(case)
+    hear()
+    decide(case, pk, "dispatcher")
+    hear()
+    decide(case, pk, "acceptor")
+    hear()
+    assert told == [
+        ("appeal", ["dispatcher", "dispatcher_2", "two_hats"]), ("appeal", ["acceptor", "acceptor_2"]),
+        ("appeal_decided", ["department_handler"]),
+    ]  # fmt: skip
 
 
 def test_nobody_decides_his_own_nor_both_steps(world: World) -> None:

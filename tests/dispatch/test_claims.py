@@ -10,8 +10,8 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from dispatch import claims, loop, requests, tasks
-from dispatch.models import Claim
+from dispatch import claims, loop, receivers, requests, tasks
+from dispatch.models import Claim, Notice
 from dispatch.views.desk_table import DESKS
 from gridgov.common import clock
 from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
@@ -161,6 +161,8 @@ def test_seizing_in_threes_is_journalled_with_its_reason(world: World) -> None:
     assert audit(number).version == version
     with pytest.raises(Conflict):
         world.perform(number, "accept", "acceptor")
+    receivers.deliver_pending()
+    assert [n.user.username for n in Notice.objects.filter(topic="claim_seized")] == ["acceptor"]
 
 
 def test_holders_of_a_list_take_one_statement(world: World) -> None:

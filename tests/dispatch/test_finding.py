@@ -81,9 +81,27 @@ def test_area_is_found_by_code_name_and_initials_where_one_may_look(world: World
 
 
 def test_category_is_found_by_name_and_initials(world: World) -> None:
-    assert initials.initials("暴露垃圾") == "bllj"
+    assert "|bllj" in initials.readings("暴露垃圾")
     for text in ("暴露", "bllj", "lj", "垃圾"):
         assert ("category", "0201") in find(world, "acceptor", text), text
+
+
+def test_every_reading_of_a_character_is_found() -> None:
+    for name, wanted in (
+        ("重庆路", "cql"),
+        ("重庆路", "zql"),
+        ("长乐街道", "cljd"),
+        ("长乐街道", "zljd"),
+        ("A座 12号", "az12h"),
+    ):
+        assert f"|{wanted}" in initials.readings(name), name
+    assert initials.readings("——、") == "|"
+    names = (
+        initials.Named(1, "重庆路", initials.readings("重庆路")),
+        initials.Named(2, "路口", initials.readings("路口")),
+    )
+    assert [one.id for one in initials.match(names, "l", 5)] == [2]
+    assert [one.id for one in initials.match(names, "ql", 5)] == [1]
 
 
 def test_names_are_worked_out_once_a_revision(world: World) -> None:
