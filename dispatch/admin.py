@@ -8,13 +8,15 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from dispatch import escalation, routing
+from dispatch import admin_workbench, escalation, routing
 from dispatch.models import EscalationTarget, LadderPause, NoticeDelivery, Request, RoutingRule, Ticket
 from gridgov.common.errors import FieldError
 from gridgov.common.read_only import ReadOnlyAdmin
 from gridgov.common.service_admin import ServiceAdmin
 from grids.spatial import areas
 from personnel.roles import Role
+
+__all__ = ["admin_workbench"]
 
 # --- rules ------------------------------------------------------------------------------------------------------
 

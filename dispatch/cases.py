@@ -1,12 +1,13 @@
-"""A case as the loop sees it: the row, its clocks, tickets and requests, read in one statement."""
+"""A case as the loop sees it: the row, its clocks, tickets, requests and claim, read in one statement."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet
+from django.db.models import F, OuterRef, QuerySet
+from django.db.models.functions import Now
 
-from dispatch.models import Request, Ticket
+from dispatch.models import Claim, Request, Ticket
 from gridgov.common.json_rows import instant, rows, rows_subquery
 from gridgov.common.prepared import Prepared
 from grids.spatial import areas
@@ -71,6 +72,16 @@ _INSTANTS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Who had claimed the case when it was read, and until when."""
+
+    user_id: int
+    name: str
+    claimed_at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """Everything that an action is judged by. Lists are in the order of making."""
 
@@ -80,6 +91,8 @@ class Case:
     requests: list[RequestState]
     #: who may see it, if it is confidential
     named: frozenset[int] = frozenset()
+    #: None where nobody holds it now
+    claim: Hold | None = None
 
     @property
     def lead(self) -> TicketState | None:
@@ -118,7 +131,7 @@ class Case:
 
 
 def with_all(cases: QuerySet[Incident]) -> QuerySet[Incident]:
-    """``cases`` with clocks, tickets and requests as JSON columns; turn each row into a Case by :func:`case_from`."""
+    """``cases`` with what hangs on them as JSON columns; turn each row into a Case by :func:`case_from`."""
     return with_clocks(cases).annotate(
         ticket_rows=rows_subquery(
             Ticket.objects.filter(incident=OuterRef("pk")), link="incident", fields=tuple(TicketState.__slots__)
@@ -129,7 +142,11 @@ def with_all(cases: QuerySet[Incident]) -> QuerySet[Incident]:
         named_rows=rows_subquery(
             NamedAccess.objects.filter(incident=OuterRef("pk")), link="incident", fields=("user_id",)
         ),
-    )
+        claim_rows=rows_subquery(
+            Claim.objects.filter(incident=OuterRef("pk"), status_at=OuterRef("status_at"), until__gt=Now()),
+            link="incident", fields=("claimed_at", "until"), user_id=F("claimed_by_id"), name=F("claimed_by__name"),
+        ),
+    )  # fmt: skip
 
 
 def case_from(incident: Any) -> Case:
@@ -140,10 +157,18 @@ def case_from(incident: Any) -> Case:
         [TicketState(**_typed(row)) for row in _in_order(incident.ticket_rows)],
         [RequestState(**_typed(row)) for row in _in_order(incident.request_rows)],
         frozenset(row["user_id"] for row in rows(incident.named_rows)),
+        next((_hold(row) for row in rows(incident.claim_rows)), None),
     )
 
 
 _BY_ID = Prepared(lambda pk: with_all(Incident.objects.filter(pk=pk)), pk=int)
+
+
+def _hold(row: dict[str, Any]) -> Hold:
+    claimed_at, until = instant(row["claimed_at"]), instant(row["until"])
+    assert claimed_at is not None
+    assert until is not None
+    return Hold(row["user_id"], row["name"], claimed_at, until)
 
 
 def read_by_id(incident_id: int) -> Case:

@@ -22,7 +22,7 @@ from dispatch.actors import Actor
 from dispatch.cases import Case, RequestState, case_from, with_all
 from dispatch.models import Request
 from dispatch.offers import OpenAction, open_actions
-from dispatch.parties import authorise, separate
+from dispatch.parties import authorise, not_held, separate
 from dispatch.visibility import may_see
 from gridgov.common import clock
 from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
@@ -143,16 +143,25 @@ def perform(
 def judge(case: Case, action: Action, by: Actor, *, version: int | None = None) -> tuple[Transition, Who]:
     """The table's line, and as what ``by`` may take the action on the case as read, whatever the payload says.
 
-    Raises Conflict (stale, not open here, only on request, tickets do not fit) or NotPermitted.
+    Raises Conflict (stale, not open here, only on request, claimed by a colleague, tickets do not fit) or NotPermitted.
     """
     line = _line(case, action, version)
     if line.granted:
         raise Conflict(_("此操作须先申请，审批同意后生效"), code="needs_request")
     standing = authorise(case, line, by)
+    not_held(case, line, standing, by)
     _system_may(case, line, by)
     _tickets_fit(case, line)
     separate(case, line, by)
     return line, standing
+
+
+def rehearse(*, number: str, action: str, by: Actor, version: int | None = None, **payload: Any) -> Case:
+    """The case as read, for which :func:`perform` would now do the action; nothing is written. Raises what it would."""
+    case, wanted = read(number, by), _action(action)
+    line, _standing = judge(case, wanted, by, version=version)
+    _step(steps.Asked(case, line, by, read_payload.checked(line, payload), clock.now()))
+    return case
 
 
 def _action(name: str) -> Action:
@@ -336,4 +345,4 @@ def _lapsing(case: Case, target: Status, granted: RequestState | None) -> list[i
     ]
 
 
-__all__ = ["OpenAction", "Outcome", "carry_out", "open_actions", "perform", "read", "report"]
+__all__ = ["OpenAction", "Outcome", "carry_out", "open_actions", "perform", "read", "rehearse", "report"]

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy
 
 from dispatch.actors import Actor
 from dispatch.cases import Case
-from gridgov.common.errors import NotPermitted
+from gridgov.common.errors import Conflict, NotPermitted
 from grids.capabilities import Capability
 from incidents.models import Incident
 from incidents.workflow import Action, Party, Status, Transition, Who
@@ -110,6 +110,25 @@ def label(who: Who) -> str:
         Party.REPORTER: _("本案上报人"),
         Party.SYSTEM: _("系统"),
     }[who]
+
+
+def not_held(case: Case, line: Transition, as_what: Who, by: Actor) -> None:
+    """Nothing, or Conflict ``claimed``: a colleague at a desk has claimed the case, and says until when.
+
+    It bars who acts by a capability of his posting. It bars neither the system nor who acts because of what he is to
+    the case (its handler, checker, verifier, reporter), and no note and no supervision, which move nothing.
+    """
+    hold = case.claim
+    if hold is None or hold.user_id == by.user_id or not line.bumps or isinstance(as_what, Party):
+        return
+    raise Conflict(
+        _("%(who)s已认领本案，认领到期或被接管前由其办理") % {"who": hold.name},
+        code="claimed",
+        actor=hold.name,
+        at=hold.claimed_at,
+        until=hold.until,
+        version=case.incident.version,
+    )
 
 
 # --- separation of duties ---------------------------------------------------------------------------------------

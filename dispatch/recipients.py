@@ -328,6 +328,21 @@ def _step_text(step: Mapping[str, Any]) -> str:
     return _("%(kind)s时限升级：%(key)s（%(due)s）") % {"kind": kind, "key": key, "due": due}
 
 
+def _appealed(book: Book, entry: Delivered) -> list[Told]:
+    if entry.action == "appeal_asked":
+        return _told(book, entry, "appeal", book.able(entry, Capability.DISPATCH), _("超时申诉待审核"))
+    return _told(book, entry, "appeal", book.able(entry, Capability.ACCEPT), _("超时申诉待审定"))
+
+
+def _appeal_decided(book: Book, entry: Delivered) -> list[Told]:
+    said = _("超时申诉未同意") if entry.action == "appeal_refused" else _("超时申诉已同意，不计超时")
+    return _told(book, entry, "appeal_decided", [entry.payload.get("asked_by")], said)
+
+
+def _seized(book: Book, entry: Delivered) -> list[Told]:
+    return _told(book, entry, "claim_seized", [entry.payload.get("from")], _("你认领的案件已由他人接管"))
+
+
 RULES: Mapping[str, Rule] = {
     "report": _report,
     Action.DISPATCH: _issued,
@@ -347,6 +362,11 @@ RULES: Mapping[str, Rule] = {
     "request_refused": _decided,
     "joint_refused": _joint_refused,
     "joint_done": _joint_done,
+    "appeal_asked": _appealed,
+    "appeal_forwarded": _appealed,
+    "appeal_refused": _appeal_decided,
+    "exempted": _appeal_decided,
+    "claim_seized": _seized,
     STEP: _stepped,
 }
 _GRANTED = frozenset(kind.value for kind in RequestKind)

@@ -60,6 +60,10 @@ ENTRY_LABELS: Mapping[str, Any] = {
     "notice_resent": gettext_lazy("重新发送通知"),
     "access_named": gettext_lazy("变更知情人"),
     "exempted": gettext_lazy("免责"),
+    "claim_seized": gettext_lazy("接管认领"),
+    "appeal_asked": gettext_lazy("超时申诉"),
+    "appeal_forwarded": gettext_lazy("申诉审核同意"),
+    "appeal_refused": gettext_lazy("申诉不予免责"),
 }
 _PARTIES = frozenset(party.value for party in Party)
 #: What the journal calls somebody who acted without a role.

@@ -12,7 +12,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.db import IntegrityError
 
-from dispatch import delivery, escalation, notify, placing, receivers, requests, timeouts
+from dispatch import claims, delivery, drafts, escalation, notify, placing, receivers, requests, timeouts
 from gridgov.common import clock, heartbeat
 from grids.spatial import areas
 from incidents import attachments, journal
@@ -24,6 +24,7 @@ PATIENCE_SECONDS = 5.0
 PLACE_AGAIN_FOR = timedelta(seconds=60)
 #: A form that was left open is not filled in after a week.
 UPLOADS_KEPT_FOR = timedelta(days=7)
+CLAIMS_KEPT_FOR = timedelta(days=1)
 
 #: A poke that was not fetched by then is dropped: the one before it is still delivering, or the sweep will.
 POKE_EXPIRES_SECONDS = 2
@@ -133,6 +134,14 @@ def make_checkpoint() -> None:
 def discard_uploads() -> int:
     """Uploads that no case took within a week are gone."""
     return _while_any(lambda: attachments.discard_unlinked(before=clock.now() - UPLOADS_KEPT_FOR))
+
+
+@shared_task(name="dispatch.tidy_desks")
+def tidy_desks() -> int:
+    """Claims that ended a day ago and drafts that nobody touched for a week are gone."""
+    now = clock.now()
+    ended = _while_any(lambda: claims.discard_ended(before=now - CLAIMS_KEPT_FOR))
+    return ended + _while_any(lambda: drafts.discard(before=now - drafts.KEPT_FOR))
 
 
 _placed_until: tuple[int, object] = (-1, None)

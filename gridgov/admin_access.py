@@ -31,6 +31,8 @@ PAGES: Mapping[str, frozenset[Cap]] = {
     "incidents.limit": _RULES,
     "dispatch.routingrule": _RULES,
     "dispatch.escalationtarget": _RULES,
+    "dispatch.cannedtext": _RULES,
+    "dispatch.savedview": _RULES,
     "common.workcalendar": _RULES,
     "common.calendarversion": _RULES,
     "common.calendarday": _RULES,

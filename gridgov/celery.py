@@ -30,6 +30,7 @@ BEAT_SECONDS: dict[str, float] = {
     "dispatch.make_checkpoint": 60,
     "dispatch.place_again": 10,
     "dispatch.discard_uploads": 3600,
+    "dispatch.tidy_desks": 3600,
     "personnel.sync_members": 3600,
     "reporting.assess_due": 3600,
 }

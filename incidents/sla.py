@@ -133,3 +133,12 @@ def _open_segments(
             for segment in plan.opened
         ]
     )
+
+
+def exempt(*, incident_id: int, clocks: Iterable[tuple[str, int]]) -> int:
+    """The late clocks (kind, cycle) of the case are exempt: they count as late nowhere, and still say that they were.
+
+    How many. Call it in the transaction that journals it (``exempted``), after the case's row was updated.
+    """
+    late = Clock.objects.filter(incident=incident_id, state=Clock.State.LATE)
+    return sum(late.filter(kind=kind, cycle=cycle).update(is_exempt=True) for kind, cycle in clocks)

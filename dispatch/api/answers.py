@@ -35,6 +35,7 @@ class Problem(s.Serializer):
     at = s.DateTimeField(required=False, allow_null=True, help_text="409")
     action = s.CharField(required=False, help_text="409")
     version = s.IntegerField(required=False, help_text="409")
+    until = s.DateTimeField(required=False, help_text="409 claimed")
 
 
 _SAID = {
@@ -76,6 +77,12 @@ class Person(s.Serializer):
     name = s.CharField()
 
 
+class ClaimAnswer(s.Serializer):
+    by = Person()
+    claimed_at = s.DateTimeField()
+    until = s.DateTimeField()
+
+
 class _Standing(s.Serializer):
     status = s.ChoiceField(choices=Status.choices)
     status_label = s.CharField()
@@ -105,6 +112,7 @@ class CaseRow(_Standing):
     is_confidential = s.BooleanField()
     supervision_level = s.IntegerField()
     rework_count = s.IntegerField()
+    claim = ClaimAnswer(allow_null=True)
 
 
 class Milestone(s.Serializer):
@@ -288,6 +296,7 @@ class CaseAnswer(_Standing):
     extension_count = s.IntegerField()
     reopen_count = s.IntegerField()
     evaluation = _null(s.CharField)
+    claim = ClaimAnswer(allow_null=True)
     clocks = ClockAnswer(many=True)
     tickets = TicketAnswer(many=True)
     requests = RequestAnswer(many=True)

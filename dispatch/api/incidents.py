@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from dispatch import loop, reporters, requests
+from dispatch import claims, loop, reporters, requests
 from dispatch.api import answers, bodies, shapes
 from dispatch.api.filters import CASE_FILTERS, ORDERS, filtered, order_of
 from dispatch.models import Request as Asked
@@ -59,7 +59,8 @@ class Incidents(APIView):
         cases = filtered(cases_of(by, wide=is_mine), given, by, now=now)
         found, size = _PAGES[order].page(with_lead(cases).values(*ROW_FIELDS), given)
         rows, cursor = _PAGES[order].cut(list(found), size, lambda row: (row["due_at"], row["id"]))
-        return paged(request, [shapes.case_row(row, now) for row in rows], cursor)
+        held = claims.of_cases(row["id"] for row in rows)
+        return paged(request, [shapes.case_row(row, now, held.get(row["id"])) for row in rows], cursor)
 
     @extend_schema(
         operation_id="incidents_report",

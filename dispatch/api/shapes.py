@@ -10,8 +10,8 @@ from django.utils.translation import get_language
 from rest_framework.request import Request as HttpRequest
 
 from dispatch.actors import Actor
-from dispatch.cases import RequestState, TicketState
-from dispatch.loop import Outcome, open_actions
+from dispatch.cases import Hold, RequestState, TicketState
+from dispatch.loop import OpenAction, Outcome, open_actions
 from dispatch.models import Request, Ticket
 from dispatch.selectors import CaseView, ClockView, Entry, chain_names, may_reveal
 from grids.models import LEVEL_NAMES
@@ -69,7 +69,14 @@ def is_overdue(status: str, due_at: datetime | None, now: datetime) -> bool:
 # --- lists ------------------------------------------------------------------------------------------------------
 
 
-def case_row(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def claim_of(hold: Hold | None) -> dict[str, Any] | None:
+    """Who holds the case, and until when."""
+    if hold is None:
+        return None
+    return {"by": {"id": hold.user_id, "name": hold.name}, "claimed_at": hold.claimed_at, "until": hold.until}
+
+
+def case_row(row: Mapping[str, Any], now: datetime, hold: Hold | None = None) -> dict[str, Any]:
     """A case in a list."""
     lead = None
     if row["lead_id"] is not None or row["lead_worker"] is not None:
@@ -97,6 +104,7 @@ def case_row(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         "is_confidential": row["is_confidential"],
         "supervision_level": row["supervision_level"],
         "rework_count": row["rework_count"],
+        "claim": claim_of(hold),
     }
 
 
@@ -222,6 +230,7 @@ def case_whole(view: CaseView, by: Actor, now: datetime, http: HttpRequest) -> d
         "extension_count": incident.extension_count,
         "reopen_count": incident.reopen_count,
         "evaluation": incident.evaluation or None,
+        "claim": claim_of(view.case.claim),
         "clocks": [clock_of(clock, now) for clock in view.clocks],
         "tickets": [ticket_of(ticket, view) for ticket in view.case.tickets],
         "requests": [request_of(request, names) for request in view.case.requests],
@@ -240,24 +249,26 @@ def case_whole(view: CaseView, by: Actor, now: datetime, http: HttpRequest) -> d
         "routing": routing_of(view.routing),
         "journal": [entry_of(entry) for entry in view.journal],
         "journal_next": _journal_next(view, http),
-        "actions": [
+        "actions": [action_of(found) for found in open_actions(view.case, by)],
+    }
+
+
+def action_of(found: OpenAction) -> dict[str, Any]:
+    """An action that is open, with its form."""
+    return {
+        "action": found.action,
+        "label": found.label,
+        "stage": found.stage,
+        "request": found.request,
+        "fields": [
             {
-                "action": found.action,
-                "label": found.label,
-                "stage": found.stage,
-                "request": found.request,
-                "fields": [
-                    {
-                        "name": field.name,
-                        "label": field.label,
-                        "required": field.required,
-                        "kind": field.kind,
-                        "choices": field.choices,
-                    }
-                    for field in found.fields
-                ],
+                "name": field.name,
+                "label": field.label,
+                "required": field.required,
+                "kind": field.kind,
+                "choices": field.choices,
             }
-            for found in open_actions(view.case, by)
+            for field in found.fields
         ],
     }
 

@@ -1,11 +1,18 @@
-"""Tickets, requests, routing rules, escalation targets and notices."""
+"""Tickets, requests, appeals, routing rules, escalation targets, notices, and what people keep at their desk."""
 
+from .appeal import Appeal
+from .claim import Claim
 from .notice import EscalationTarget, LadderPause, Notice, NoticeDelivery
 from .request import Request
 from .routing import RoutingProposal, RoutingRule
 from .ticket import Ticket
+from .workbench import CannedText, Draft, SavedView
 
 __all__ = [
+    "Appeal",
+    "CannedText",
+    "Claim",
+    "Draft",
     "EscalationTarget",
     "LadderPause",
     "Notice",
@@ -13,5 +20,6 @@ __all__ = [
     "Request",
     "RoutingProposal",
     "RoutingRule",
+    "SavedView",
     "Ticket",
 ]

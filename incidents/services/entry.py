@@ -18,6 +18,7 @@ KINDS = frozenset(
         "joint_signed", "joint_done", "joint_refused", "joint_waived",
         "step", "placed_again", "phone_revealed", "recomputed",
         "ladder_paused", "ladder_released", "entry_released", "notice_resent", "access_named", "exempted",
+        "claim_seized", "appeal_asked", "appeal_forwarded", "appeal_refused",
     }
 )  # fmt: skip
 

@@ -18,6 +18,11 @@ WRITERS = {
     "Clock": {"incidents/sla.py", "incidents/sweep.py"},
     "ClockSegment": {"incidents/sla.py"},
     "FiredStep": {"incidents/sweep.py"},
+    "Appeal": {"dispatch/appeals.py"},
+    "Claim": {"dispatch/claims.py"},
+    "SavedView": {"dispatch/saved_views.py"},
+    "CannedText": {"dispatch/canned_texts.py"},
+    "Draft": {"dispatch/drafts.py"},
 }
 
 

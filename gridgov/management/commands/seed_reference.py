@@ -27,6 +27,7 @@ class Command(BaseCommand):
         call_command("load_calendar", **said)
         call_command("load_catalogue", **said)
         call_command("load_escalation", **said)
+        call_command("load_texts", **said)
         call_command("load_assessment", **said)
         try:
             seeded = seeding.seed_people(city, password=password, reset=reset_passwords)
