@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
@@ -127,7 +127,7 @@ def onward(request: HttpRequest, url: str) -> HttpResponse:
     """On to ``url``: for the script of the table as a header, because a redirect would be followed unseen."""
     if is_beside(request):
         return guarded(HttpResponse(status=204, headers={"X-Next": url}))
-    return guarded(HttpResponse(status=302, headers={"Location": url}))
+    return guarded(redirect(url))
 
 
 def _tab(request: HttpRequest) -> str:
