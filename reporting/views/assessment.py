@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -57,7 +57,7 @@ def assessments(request: HttpRequest) -> HttpResponse:
     on = _asked_month(request.GET.get("month", "")) or (known[0].on if known else None)
     context: dict[str, Any] = {
         "now": now,
-        "area": "、".join(areas.name(area_id) for area_id in led),
+        "area": led_name(led),
         "months": [(f"{m:%Y-%m}", words.month_name(m)) for m in _months(known, on)],
         "month": f"{on:%Y-%m}" if on else "",
         "month_name": words.month_name(on) if on else "",
@@ -74,6 +74,13 @@ def assessments(request: HttpRequest) -> HttpResponse:
 def today_of(now: datetime) -> date:
     """The civil day."""
     return clock.local_date(now)
+
+
+def led_name(led: Iterable[int]) -> str:
+    """The names of the areas, those within another of them left out, by code."""
+    held = {area_id: areas.get(area_id) for area_id in led}
+    tops = [record for record in held.values() if not any(above in held for above in record.ancestors[:-1])]
+    return "、".join(record.name for record in sorted(tops, key=lambda record: record.code))
 
 
 def _asked_month(text: str) -> date | None:

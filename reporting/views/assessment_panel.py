@@ -74,7 +74,7 @@ def panel(request: HttpRequest, row: Assessment, now: datetime, typed: Typed | N
         "has_score": row.score is not None,
         "hundredths": row.score,
         "mark": words.signed(row.mark),
-        "cap": words.points(row.month.scheme.mark_cap),
+        "cap": words.plain(row.month.scheme.mark_cap),
         "spark": words.spark(history, row.month.on, current),
         "delta": words.delta(history, current),
         "mean": words.points(selectors.mean(history)),

@@ -173,6 +173,8 @@ def evidence_then(request: HttpRequest, assessment_id: int, number: str, seq: in
     sides = {line["key"]: side for line in one.lines for side in ("hits", "misses") if [number, seq] in line[side]}
     if not sides:
         raise NotFound(_("这件案件不是这项考核的依据。"))
+    items = map(services.item_of, one.month.scheme.items)
+    reversed_ = {item.key for item in items if words.is_reversed(item)}
     then = case_then(request.actor, number, seq)
     cases, _hidden = evidence(request.actor, [(number, seq)])
     category = catalogue().category(cases[0].category_id) if cases else None
@@ -184,7 +186,7 @@ def evidence_then(request: HttpRequest, assessment_id: int, number: str, seq: in
         "title": category.name if category else _("案件"),
         "address": cases[0].address if cases else "",
         "status_label": str(Status(then.status).label),
-        "counted": [(words.label_of(key), side == "hits") for key, side in sides.items()],
+        "counted": [(words.label_of(key), (side == "hits") is not (key in reversed_)) for key, side in sides.items()],
         "entries": _entries(then.entries),
     }
     return show(request, "reporting/assessment_case.html", context)

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from grids.spatial import areas
-from personnel.assessment import final
+from personnel.assessment import Item, final
 from personnel.assessment_models import Assessment, AssessmentScheme
 from personnel.assessment_selectors import mean
 from personnel.assessment_services import item_of, may_confirm
@@ -33,6 +33,11 @@ def points(hundredths: int | None) -> str:
     whole, rest = divmod(abs(hundredths), 100)
     text = f"{rest:02d}"
     return f"{sign}{whole}.{text[0] if text[1] == '0' else text}"
+
+
+def plain(hundredths: int) -> str:
+    """35, 23.33: a weight or a limit."""
+    return f"{hundredths / 100:g}"
 
 
 def signed(hundredths: int) -> str:
@@ -196,7 +201,10 @@ def label_of(key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One indicator of a row with how it came about. ``weight`` as shared out, ``own_weight`` of the scheme."""
+    """One indicator of a row with how it came about. ``weight`` as shared out, ``own_weight`` of the scheme.
+
+    ``good`` and ``bad``: the cases that raised the points and those that lowered them.
+    """
 
     key: str
     label: str
@@ -207,8 +215,8 @@ class Line:
     own_weight: str
     is_shared: bool
     ratio: Ratio
-    hits: list[Any]
-    misses: list[Any]
+    good: list[Any]
+    bad: list[Any]
     hidden: int
     spark: Spark | None
 
@@ -219,7 +227,8 @@ def lines_of(row: Assessment, past: Sequence[Assessment], shown: Mapping[tuple[s
     found = []
     for line in row.lines:
         item = items[line["key"]]
-        hits, misses = ([shown.get((ref[0], ref[1])) for ref in line[side]] for side in ("hits", "misses"))
+        sides = ("misses", "hits") if is_reversed(item) else ("hits", "misses")
+        good, bad = ([shown.get((ref[0], ref[1])) for ref in line[side]] for side in sides)
         own = _hundredths(item.weight)
         found.append(
             Line(
@@ -228,13 +237,13 @@ def lines_of(row: Assessment, past: Sequence[Assessment], shown: Mapping[tuple[s
                 definition=str(INDICATORS[line["key"]].definition) if line["key"] in INDICATORS else "",
                 formula=formula(item),
                 points=points(line["points"]),
-                weight=points(line["weight"]),
-                own_weight=points(own),
+                weight=plain(line["weight"]),
+                own_weight=plain(own),
                 is_shared=line["points"] is not None and line["weight"] != own,
                 ratio=_ratio(line["key"], line),
-                hits=[case for case in hits if case is not None],
-                misses=[case for case in misses if case is not None],
-                hidden=sum(case is None for case in (*hits, *misses)),
+                good=[case for case in good if case is not None],
+                bad=[case for case in bad if case is not None],
+                hidden=sum(case is None for case in (*good, *bad)),
                 spark=_line_spark(row, past, line),
             )
         )
@@ -250,10 +259,15 @@ def _line_spark(row: Assessment, past: Sequence[Assessment], line: Mapping[str, 
     return spark(months, row.month.on, share(line))
 
 
+def is_reversed(item: Item) -> bool:
+    """Whether the ratio should be small, so that a case among its hits lowers the points."""
+    return item.zero_at > item.full_at
+
+
 # --- schemes ------------------------------------------------------------------------------------------------------
 
 
-def formula(item: Any) -> str:
+def formula(item: Item) -> str:
     """How points come out of the ratio, in words."""
 
     def said(share: Fraction) -> str:
@@ -265,7 +279,7 @@ def formula(item: Any) -> str:
             "weight": weight, "step": f"{float(item.weight / 100):g}",
         }  # fmt: skip
     words = _("比例 %(zero)s 及以下得 0 分，%(full)s 及以上得 %(weight)s 分，其间按直线计算")
-    if item.zero_at > item.full_at:
+    if is_reversed(item):
         words = _("比例 %(zero)s 及以上得 0 分，%(full)s 及以下得 %(weight)s 分，其间按直线计算")
     return words % {"zero": said(item.zero_at), "full": said(item.full_at), "weight": weight}
 
@@ -275,11 +289,11 @@ def scheme_words(row: AssessmentScheme) -> dict[str, Any]:
     items = [item_of(item) for item in row.items]
     return {
         "row": row,
-        "cap": points(row.mark_cap),
+        "cap": plain(row.mark_cap),
         "items": [
             {
                 "label": label_of(item.key),
-                "weight": points(_hundredths(item.weight)),
+                "weight": plain(_hundredths(item.weight)),
                 "share": max(1, round(float(item.weight))),
                 "definition": str(INDICATORS[item.key].definition) if item.key in INDICATORS else "",
                 "formula": formula(item),

@@ -28,7 +28,7 @@ from incidents.workflow import Status
 from personnel import assessment_selectors
 from personnel.assessment_models import Assessment
 from personnel.roles import Role
-from reporting.views.assessment import list_url
+from reporting.views.assessment import led_name, list_url
 
 #: How many rows of each kind the day shows; the counters lead to all, at most PAGE.
 FEW = 5
@@ -78,7 +78,7 @@ def today(request: HttpRequest) -> HttpResponse:
     tasks = _tasks(still_open, holders := _holders(led, clock.local_date(now)))
     context: dict[str, Any] = {
         "now": now,
-        "area": "、".join(sorted(areas.name(area_id) for area_id in led)),
+        "area": led_name(led),
         "counters": [(key, label, counts[key]) for key, label in SHOWN.items()],
         "show": "",
         "workers": _workers(holders, tasks),

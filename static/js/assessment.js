@@ -38,7 +38,7 @@ function say(form) {
   else {
     const total = document.createElement("b");
     total.textContent = points(Math.min(10000, Math.max(0, base + mark)));
-    sum.replaceChildren(`${points(base)} ${mark < 0 ? "−" : "+"} ${points(Math.abs(mark))} = `, total);
+    sum.replaceChildren(mark === 0 ? "得分 " : `${points(base)} ${mark < 0 ? "−" : "+"} ${points(Math.abs(mark))} = `, total);
   }
 }
 
@@ -108,7 +108,7 @@ aside?.addEventListener("submit", async (event) => {
   if (!form.matches("[data-send]")) return;
   event.preventDefault();
   const body = new FormData(form, event.submitter);
-  const buttons = [...form.querySelectorAll("button")];
+  const buttons = [...form.elements].filter((part) => part.matches("button:enabled"));
   for (const button of buttons) button.disabled = true;
   try {
     const answer = await fetch(form.action, { method: "POST", body, headers: { "X-Panel": "1" } });
