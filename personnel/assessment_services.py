@@ -269,13 +269,19 @@ def may_confirm(row: Assessment, by: User) -> bool:
     return row.state == State.COMPUTED and row.worker_id != by.pk
 
 
-def reply(*, assessment_id: int, by: User, text: str, at: datetime | None = None) -> Assessment:
-    """The worker has said what he has to say, once. Raises NotFound, NotPermitted, FieldError, Conflict."""
+def reply(
+    *, assessment_id: int, by: User, text: str, revision: str | None = None, at: datetime | None = None
+) -> Assessment:
+    """The worker has said what he has to say, once. ``revision``: of the row that he looked at.
+
+    Raises NotFound, NotPermitted, FieldError, Conflict.
+    """
     at = at or clock.now()
     row = _read(assessment_id, by, at)
     if row.worker_id != by.pk:
         raise NotPermitted(_("只有被考核的网格员可以答复"), missing="worker")
     words = _text("reply", text, REPLY_LIMIT)
+    _still(row, revision)
     with transaction.atomic():
         _move(row, (State.REVIEWED,), state=State.REPLIED, reply=words, replied_at=at)
         audit.record(action="assessment.reply", actor=by, obj=row, at=at)

@@ -125,7 +125,7 @@ def reply(request: HttpRequest, assessment_id: int) -> HttpResponse:
     one = _one(request, assessment_id)
     text = _words(request, "reply")
     try:
-        services.reply(assessment_id=one.pk, by=request.user, text=text)
+        services.reply(assessment_id=one.pk, by=request.user, text=text, revision=request.POST.get("revision", ""))
     except FieldError as error:
         return answer(request, one, Typed({"reply": text}, {error.field: error.message}), status=400)
     except Conflict as error:

@@ -1,5 +1,6 @@
 // The month's table: keys, the live sentence of a batch, the panel beside it; the live sum of a mark. Everything works
-// without this, too: rows are links to pages of their own, and the server checks whatever is sent.
+// without this, too: rows are links to pages of their own, and the server checks whatever is sent. What is said to people
+// comes out of the page, in its language.
 
 const table = document.querySelector("[data-rows]");
 const aside = document.querySelector("[data-aside]");
@@ -33,12 +34,12 @@ function say(form) {
   const cap = Number(input.dataset.cap);
   const fits = mark !== null && Math.abs(mark) <= cap;
   sum.classList.toggle("gg-asum-over", !fits);
-  if (mark === null) sum.textContent = "加减分须是数字，最多两位小数";
-  else if (!fits) sum.textContent = `加减分须在 ±${points(cap)} 以内`;
+  if (mark === null) sum.textContent = sum.dataset.noNumber;
+  else if (!fits) sum.textContent = sum.dataset.beyond.replace("{cap}", cap / 100);
   else {
     const total = document.createElement("b");
     total.textContent = points(Math.min(10000, Math.max(0, base + mark)));
-    sum.replaceChildren(mark === 0 ? "得分 " : `${points(base)} ${mark < 0 ? "−" : "+"} ${points(Math.abs(mark))} = `, total);
+    sum.replaceChildren(mark === 0 ? sum.dataset.score : `${points(base)} ${mark < 0 ? "−" : "+"} ${points(Math.abs(mark))} = `, total);
   }
 }
 
@@ -120,8 +121,11 @@ aside?.addEventListener("submit", async (event) => {
   } catch {
     for (const button of buttons) button.disabled = false;
     say(form);
-    const sum = form.querySelector("[data-sum]");
-    if (sum) sum.textContent = "没有连上服务器，内容还在，请再试一次";
+    const note = Object.assign(document.createElement("p"), { className: "gg-note gg-note-soon" });
+    note.setAttribute("role", "alert");
+    aside.querySelector("[role=alert].gg-note")?.remove();
+    note.textContent = form.closest("[data-panel]").dataset.cut;
+    form.closest("[data-panel]").querySelector(".gg-apanel-head").after(note);
   }
 });
 
@@ -141,11 +145,11 @@ if (bar) {
   const tell = () => {
     const chosen = boxes.filter((box) => box.checked);
     const scores = chosen.map((box) => box.dataset.score).filter((score) => score !== undefined).map(Number);
-    const range = scores.length ? `，得分 ${points(Math.min(...scores))}–${points(Math.max(...scores))}` : "";
+    const said = sentence.dataset;
     const none = chosen.length - scores.length;
-    sentence.textContent = chosen.length
-      ? `将确认 ${chosen.length} 个网格${range}${none ? `，其中 ${none} 个没有得分` : ""}；都没有答复和加减分。`
-      : idle;
+    const range = said.range.replace("{low}", points(Math.min(...scores))).replace("{high}", points(Math.max(...scores)));
+    const parts = [said.chosen.replace("{n}", chosen.length), scores.length ? range : "", none ? said.unscored.replace("{n}", none) : "", said.plain];
+    sentence.textContent = chosen.length ? parts.join("") : idle;
     bar.querySelector("[data-count]").textContent = chosen.length || "";
     bar.querySelector("[data-confirm]").disabled = chosen.length === 0;
     bar.querySelector("[data-clear]").hidden = chosen.length === 0;

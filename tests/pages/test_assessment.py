@@ -358,13 +358,15 @@ def test_worker_replies_once_and_the_leader_publishes(rows, sign_in):
     )
     assert too_early.status_code == 409
     assert "网格员尚未答复" in too_early.text
-    empty = worker.post(f"/assessments/{row.pk}/reply/", {"reply": " "})
+    assert worker.post(f"/assessments/{row.pk}/reply/", {"reply": "没看过"}).status_code == 409
+    seen = revision(worker.get(f"/assessments/{row.pk}/"))
+    empty = worker.post(f"/assessments/{row.pk}/reply/", {"revision": seen, "reply": " "})
     assert (empty.status_code, list(empty.context["errors"])) == (400, ["reply"])
-    long = worker.post(f"/assessments/{row.pk}/reply/", {"reply": "长" * 1001})
+    long = worker.post(f"/assessments/{row.pk}/reply/", {"revision": seen, "reply": "长" * 1001})
     assert long.status_code == 400
     assert "长" * 1001 in long.text
-    assert worker.post(f"/assessments/{row.pk}/reply/", {"reply": "没有意见"}).status_code == 302
-    again = worker.post(f"/assessments/{row.pk}/reply/", {"reply": "再说一句"})
+    assert worker.post(f"/assessments/{row.pk}/reply/", {"revision": seen, "reply": "没有意见"}).status_code == 302
+    again = worker.post(f"/assessments/{row.pk}/reply/", {"revision": seen, "reply": "再说一句"})
     assert again.status_code == 409
     assert "再说一句" in again.text
     seen = revision(leader.get(f"/assessments/{row.pk}/"))
