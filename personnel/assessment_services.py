@@ -5,6 +5,7 @@ reply → published. The leader of a grid is who holds ``lead_grid`` there. Afte
 version is computed and goes the same way.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -27,6 +28,7 @@ from personnel.assessment_models import Assessment, AssessmentMonth, AssessmentS
 
 REASON_LIMIT = 500
 REPLY_LIMIT = 1_000
+_PLAIN_NUMBER = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{1,9}|/[0-9]{1,9})?")
 State = Assessment.State
 
 
@@ -90,9 +92,12 @@ def _item(item: Mapping[str, Any], known_keys: Collection[str] | None) -> dict[s
 
 
 def _number(name: str, text: Any) -> Fraction:
+    # no exponents and nothing long: 1e999999999 would be written out
+    if not _PLAIN_NUMBER.fullmatch(str(text)):
+        raise FieldError(name, _("须是数字"))
     try:
         return Fraction(str(text))
-    except (ValueError, ZeroDivisionError):
+    except ZeroDivisionError:
         raise FieldError(name, _("须是数字")) from None
 
 
@@ -210,19 +215,31 @@ def finish_month(*, month: AssessmentMonth, at: datetime) -> AssessmentMonth:
 # --- review, reply, publication -----------------------------------------------------------------------------------
 
 
+def revision_of(row: Assessment) -> str:
+    """What a page names to say which state of the row it shows: another one after each step."""
+    return f"{row.state}-{int(row.reviewed_at.timestamp() * 1_000_000) if row.reviewed_at else 0}"
+
+
 def review(
-    *, assessment_id: int, by: User, mark: str | int = 0, reason: str = "", at: datetime | None = None
+    *,
+    assessment_id: int,
+    by: User,
+    mark: str | int = 0,
+    reason: str = "",
+    revision: str | None = None,
+    at: datetime | None = None,
 ) -> Assessment:
     """The leader has confirmed the score, or marked it up or down by ``mark`` points with a reason.
 
-    Until publication he may review again, after the worker's reply too. Raises NotFound, NotPermitted, FieldError,
-    Conflict (published).
+    Until publication he may review again, after the worker's reply too. ``revision``: of the row that he looked at.
+    Raises NotFound, NotPermitted, FieldError, Conflict (published, or moved on since ``revision``).
     """
     at = at or clock.now()
     row = _read(assessment_id, by, at)
     _lead(row, permissions.grants_of(by, clock.local_date(at)))
     if row.worker_id == by.pk:
         raise NotPermitted(_("不得审核本人的考核"), missing="separation:worker")
+    _still(row, revision)
     points, text = _mark(row, mark, reason)
     state = State.REVIEWED if row.state == State.COMPUTED else row.state
     with transaction.atomic():
@@ -247,30 +264,42 @@ def confirm(*, assessment_ids: Iterable[int], by: User, at: datetime | None = No
     return done
 
 
-def reply(*, assessment_id: int, by: User, text: str, at: datetime | None = None) -> Assessment:
-    """The worker has said what he has to say, once. Raises NotFound, NotPermitted, FieldError, Conflict."""
+def may_confirm(row: Assessment, by: User) -> bool:
+    """Whether ``by``, its leader, may confirm the row together with others: not reviewed yet, and not his own."""
+    return row.state == State.COMPUTED and row.worker_id != by.pk
+
+
+def reply(
+    *, assessment_id: int, by: User, text: str, revision: str | None = None, at: datetime | None = None
+) -> Assessment:
+    """The worker has said what he has to say, once. ``revision``: of the row that he looked at.
+
+    Raises NotFound, NotPermitted, FieldError, Conflict.
+    """
     at = at or clock.now()
     row = _read(assessment_id, by, at)
     if row.worker_id != by.pk:
         raise NotPermitted(_("只有被考核的网格员可以答复"), missing="worker")
     words = _text("reply", text, REPLY_LIMIT)
+    _still(row, revision)
     with transaction.atomic():
         _move(row, (State.REVIEWED,), state=State.REPLIED, reply=words, replied_at=at)
         audit.record(action="assessment.reply", actor=by, obj=row, at=at)
     return _again(row)
 
 
-def publish(*, assessment_id: int, by: User, at: datetime | None = None) -> Assessment:
+def publish(*, assessment_id: int, by: User, revision: str | None = None, at: datetime | None = None) -> Assessment:
     """The score stands published, with the leader's mark: after the worker's reply, or when his days for it are over.
 
-    Raises NotFound, NotPermitted, Conflict.
+    ``revision``: of the row that he looked at. Raises NotFound, NotPermitted, Conflict.
     """
     at = at or clock.now()
     row = _read(assessment_id, by, at)
     _lead(row, permissions.grants_of(by, clock.local_date(at)))
     if row.worker_id == by.pk:
         raise NotPermitted(_("不得公布本人的考核"), missing="separation:worker")
-    if row.state == State.REVIEWED and not _may_go_without_reply(row, at):
+    _still(row, revision)
+    if reply_waits(row, at):
         raise Conflict(
             _("网格员尚未答复，答复期%(days)s天未满") % {"days": row.month.scheme.reply_days}, code="reply_waits"
         )
@@ -285,9 +314,23 @@ def publish(*, assessment_id: int, by: User, at: datetime | None = None) -> Asse
     return _again(row)
 
 
-def _may_go_without_reply(row: Assessment, at: datetime) -> bool:
-    assert row.reviewed_at is not None
-    return row.worker_id is None or row.reviewed_at + timedelta(days=row.month.scheme.reply_days) <= at
+def reply_until(row: Assessment) -> datetime | None:
+    """Until when the worker's reply is waited for; None where none is: no worker, not reviewed, or replied."""
+    if row.state != State.REVIEWED or row.worker_id is None or row.reviewed_at is None:
+        return None
+    return row.reviewed_at + timedelta(days=row.month.scheme.reply_days)
+
+
+def reply_waits(row: Assessment, at: datetime) -> bool:
+    """Whether publication has to wait for the worker's reply at ``at``."""
+    until = reply_until(row)
+    return until is not None and at < until
+
+
+def _still(row: Assessment, revision: str | None) -> None:
+    """The row is as the person saw it, if he says what he saw; else Conflict."""
+    if revision is not None and revision != revision_of(row):
+        raise Conflict(_("在你提交之前，这项考核已有变化"), code="moved_on")
 
 
 def _read(assessment_id: int, by: User, at: datetime) -> Assessment:

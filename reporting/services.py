@@ -8,12 +8,13 @@ from django.utils.translation import gettext as _
 
 from gridgov.common import clock
 from gridgov.common.errors import FieldError
+from gridgov.common.models import User
 from grids import permissions
 from grids.models import Area, Level
 from grids.spatial import areas
 from personnel import assessment, assessment_services
 from personnel.assessment import Measured, Scheme
-from personnel.assessment_models import AssessmentMonth
+from personnel.assessment_models import Assessment, AssessmentMonth
 from personnel.assessment_services import Row
 from personnel.roles import Role
 from reporting import facts
@@ -59,6 +60,17 @@ def compute(month: AssessmentMonth, *, at: datetime | None = None, batch: int = 
     for first in range(0, len(missing), batch):
         assessment_services.store(month=month, rows=rows_of(month, missing[first : first + batch]))
     return assessment_services.finish_month(month=month, at=at or clock.now())
+
+
+def correct(*, assessment: Assessment, reason: str, by: User, at: datetime | None = None) -> Assessment:
+    """The grid has a row in a new version of its published month, to be reviewed. Killed between the two, the task
+    computes it. Raises FieldError, NotFound, NotPermitted, Conflict.
+    """
+    at = at or clock.now()
+    month = assessment_services.open_correction(
+        root=assessment.month.root, on=assessment.month.on, grid_ids=[assessment.grid_id], reason=reason, by=by, at=at
+    )
+    return compute(month, at=at).rows.select_related("month__scheme", "worker").get()
 
 
 def rows_of(month: AssessmentMonth, grid_ids: Sequence[int]) -> list[Row]:

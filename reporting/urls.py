@@ -1,6 +1,6 @@
 """Addresses of the pages of figures and assessments."""
 
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 
 from reporting.views import dashboard, drill
 
@@ -11,4 +11,5 @@ urlpatterns = [
     re_path(
         r"^dashboard/cases/(?P<number>[0-9A-Za-z-]{1,24})/(?P<seq>[0-9]{1,9})/$", drill.case_then, name="case_then"
     ),
+    path("", include("reporting.assessment_urls")),
 ]

@@ -303,12 +303,94 @@ def test_leader_sees_his_grids_by_code_and_the_worker_his_own_after_review(world
     assert selectors.month_of(world.people["nobody"], MARCH, day=TODAY) == []
 
 
-def test_history_has_published_scores_alone(world, row):
+def later(row: Assessment, on: date, **changes) -> Assessment:
+    """A row of the same grid in a later month, computed."""
+    month = services.open_month(root=row.month.root, on=on, grid_ids=[row.grid_id], known_at=AT)
+    values = {"grid_id": row.grid_id, "worker_id": row.worker_id, "lines": row.lines, "score": 9000} | changes
+    services.store(month=month, rows=[services.Row(**values)])
+    return Assessment.objects.select_related("month__scheme").get(month=month)
+
+
+def test_history_has_published_scores_of_the_same_worker_alone(world, row):
     leader = world.people["grid_leader"]
-    assert selectors.history_of([row.grid_id], date(2026, 4, 1)) == {}
+    april, may = later(row, date(2026, 4, 1)), later(row, date(2026, 5, 1), worker_id=world.people["grid_worker_2"].pk)
+    assert selectors.history_of([april, may]) == {april.pk: [], may.pk: []}
     services.review(assessment_id=row.pk, by=leader, mark=1, reason="补", at=AT)
     services.publish(assessment_id=row.pk, by=leader, at=AT + timedelta(days=8))
-    assert selectors.history_of([row.grid_id], date(2026, 4, 1)) == {row.grid_id: [(MARCH, 8940)]}
-    assert selectors.history_of([row.grid_id], MARCH) == {}
+    assert selectors.history_of([april, may]) == {april.pk: [(MARCH, 8940)], may.pk: []}
+    assert [r.pk for r in selectors.past_of(april)] == [row.pk]
+    assert selectors.past_of(may) == []
+    assert selectors.history_of([row]) == {row.pk: []}
+    assert selectors.history_of([]) == {}
     assert selectors.mean([(MARCH, 8940), (MARCH, None), (MARCH, 9000)]) == 8970
     assert selectors.mean([]) is None
+
+
+def test_review_of_a_row_that_moved_on_is_a_conflict(world, row):
+    leader = world.people["grid_leader"]
+    seen = services.revision_of(row)
+    reviewed = services.review(assessment_id=row.pk, by=leader, mark=1, reason="补", revision=seen, at=AT)
+    for act in (services.review, services.publish):
+        with pytest.raises(Conflict) as refused:
+            act(assessment_id=row.pk, by=leader, revision=seen, at=AT + timedelta(days=8))
+        assert refused.value.code == "moved_on"
+    assert Assessment.objects.get(pk=row.pk).mark == 100
+    done = services.publish(
+        assessment_id=row.pk, by=leader, revision=services.revision_of(reviewed), at=AT + timedelta(days=8)
+    )
+    assert done.final_score == 8940
+
+
+@pytest.mark.parametrize("mark", ["1e999999999", "0" * 40, "1/0", "nan", "\u0661"])
+def test_mark_is_a_plain_number(world, row, mark):
+    with pytest.raises(FieldError):
+        services.review(assessment_id=row.pk, by=world.people["grid_leader"], mark=mark, reason="理由", at=AT)
+
+
+def test_reply_is_waited_for_until_the_days_are_over_where_there_is_a_worker(world, row):
+    leader = world.people["grid_leader"]
+    assert services.reply_until(row) is None
+    reviewed = services.review(assessment_id=row.pk, by=leader, at=AT)
+    assert services.reply_until(reviewed) == AT + timedelta(days=7)
+    assert services.reply_waits(reviewed, AT + timedelta(days=6))
+    assert not services.reply_waits(reviewed, AT + timedelta(days=7))
+    empty = Assessment.objects.get(grid__code="620901001001002")
+    assert services.reply_until(services.review(assessment_id=empty.pk, by=leader, at=AT)) is None
+
+
+def test_what_waits_for_a_leader_is_not_his_own(world, row):
+    leader = world.people["grid_leader"]
+    assert selectors.waiting_for(leader, day=TODAY) == [(MARCH, "computed", 2)]
+    Assessment.objects.filter(pk=row.pk).update(worker=leader)
+    assert selectors.waiting_for(leader, day=TODAY) == [(MARCH, "computed", 1)]
+    assert selectors.waiting_for(world.people["grid_worker"], day=TODAY) == []
+
+
+def test_own_rows_are_those_after_review_by_month(world, row):
+    leader, worker = world.people["grid_leader"], world.people["grid_worker"]
+    april = later(row, date(2026, 4, 1))
+    assert selectors.own_of(worker) == []
+    services.review(assessment_id=row.pk, by=leader, at=AT)
+    assert [r.pk for r in selectors.own_of(worker)] == [row.pk]
+    services.review(assessment_id=april.pk, by=leader, at=AT)
+    assert [r.pk for r in selectors.own_of(worker)] == [april.pk, row.pk]
+    assert selectors.own_of(leader) == []
+
+
+def test_correction_waits_until_it_is_published(world, row):
+    leader = world.people["grid_leader"]
+    services.review(assessment_id=row.pk, by=leader, at=AT)
+    services.publish(assessment_id=row.pk, by=leader, at=AT + timedelta(days=8))
+    first = Assessment.objects.select_related("month__scheme").get(pk=row.pk)
+    assert not selectors.correction_waits(first)
+    second = services.open_correction(
+        root=world.root, on=MARCH, grid_ids=[row.grid_id], by=leader, at=AT, reason="免责一件"
+    )
+    assert selectors.correction_waits(first)
+    services.store(month=second, rows=[services.Row(row.grid_id, row.worker_id, [], 9000)])
+    newer = Assessment.objects.get(month=second)
+    assert [r.pk for r in selectors.versions_of(first, leader, day=TODAY)] == [row.pk, newer.pk]
+    assert [r.pk for r in selectors.versions_of(first, world.people["grid_worker"], day=TODAY)] == [row.pk]
+    services.review(assessment_id=newer.pk, by=leader, at=AT)
+    services.publish(assessment_id=newer.pk, by=leader, at=AT + timedelta(days=8))
+    assert not selectors.correction_waits(first)

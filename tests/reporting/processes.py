@@ -16,6 +16,16 @@ from reporting import services
 
 def killed_assessor(database: str, year: int, month: int, root: str, whole_batches: int, reached: Any) -> None:
     """Assesses until so many batches are stored and the next is written but not committed, and stays there."""
+    stopped_assessor(database, year, month, root, services.BATCH, whole_batches, True, reached)
+
+
+def stopped_assessor(
+    database: str, year: int, month: int, root: str, batch: int, whole_batches: int, is_within: bool, reached: Any
+) -> None:
+    """Assesses until so many batches are stored, and stays there.
+
+    ``is_within``: with the next one written but not committed; else with nothing of it begun.
+    """
     processes.use(database)
     store = assessment_services.store
     done = 0
@@ -25,11 +35,16 @@ def killed_assessor(database: str, year: int, month: int, root: str, whole_batch
         if done < whole_batches:
             store(**given)
             done += 1
-            return
-        with transaction.atomic():
-            store(**given)
-            reached.set()
-            threading.Event().wait(600)
+        elif is_within:
+            with transaction.atomic():
+                store(**given)
+                stay()
+        else:
+            stay()
+
+    def stay() -> None:
+        reached.set()
+        threading.Event().wait(600)
 
     assessment_services.store = stop
-    services.assess_month(year, month, Area.objects.get(code=root, parent=None), at=clock.now())
+    services.assess_month(year, month, Area.objects.get(code=root, parent=None), at=clock.now(), batch=batch)
