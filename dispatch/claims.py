@@ -60,6 +60,15 @@ def claim(*, number: str, by: Actor) -> Hold:
     raise Conflict(_("案件正在变动，请再试一次"), code="busy")
 
 
+def may_claim(case: Case, by: Actor) -> bool:
+    """Whether the case is at a desk of ``by``, so that claiming it makes sense; who holds it is another question."""
+    try:
+        _of_the_desk(case, by)
+    except (Conflict, NotPermitted):
+        return False
+    return True
+
+
 def renew(*, number: str, by: Actor) -> Hold:
     """The lease of ``by`` runs anew from now. Conflict ``claimed`` or ``not_claimed`` where it had ended."""
     case = read(number, by)

@@ -1,6 +1,6 @@
 """The case page: all that is known of a case, and one form for each thing that the person may do to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -14,11 +14,13 @@ from django.views.decorators.vary import vary_on_headers
 from dispatch import loop, reporters, requests, tickets
 from dispatch.actors import Actor
 from dispatch.cases import Case, RequestState, TicketState
+from dispatch.changes import Changed, changes_since
 from dispatch.forms import ActionForm, DecisionForm
 from dispatch.offers import OpenAction, open_actions
 from dispatch.parties import chain_for, is_handler
 from dispatch.selectors import CaseView, case_view, entry_label, may_reveal
 from dispatch.views import case_parts as parts
+from dispatch.views import panel
 from dispatch.views.keys import key_of
 from dispatch.views.minimap import minimap
 from dispatch.views.shell import guarded, page, show
@@ -69,6 +71,7 @@ class Clash:
     status: str
     typed: list[tuple[str, str]]
     is_still_open: bool
+    changed: list[Changed] = field(default_factory=list)
 
 
 @page
@@ -126,6 +129,7 @@ def _shown(
         "facts": parts.facts(view),
         "rail": parts.rail(view),
         "chip": parts.chip(view, now),
+        "lease": panel.lease_of(view.case, actor),
         "badges": parts.badges(view),
         "map": minimap(view.case.incident),
         "clocks": (clocks := parts.clocks(view, now)),
@@ -147,14 +151,9 @@ def _shown(
         "phone": phone,
         "may_reveal": bool(view.reporter_phone) and not phone and may_reveal(view.case, actor),
     }
-    if is_panel(request):
+    if panel.is_panel(request):
         return guarded(render(request, "parts/panel.html", context, status=status))
     return show(request, "pages/case.html", context, status=status)
-
-
-def is_panel(request: HttpRequest) -> bool:
-    """Whether a script asks for the case beside its queue: the same case and forms, without the page around them."""
-    return request.headers.get("X-Panel") == "1"
 
 
 def _forms(view: CaseView, actor: Actor, bound: ActionForm | None) -> tuple[list[Shown], list[Shown]]:
@@ -233,8 +232,8 @@ def _try(request: HttpRequest, case: Case, form: ActionForm, carry_out: Any, *, 
 
 def _done(request: HttpRequest, number: str, words: str) -> HttpResponse:
     """It is done: said on the next page, or to the script that asked."""
-    if is_panel(request):
-        return guarded(JsonResponse({"done": words, "number": number}))
+    if panel.is_panel(request):
+        return guarded(JsonResponse({"done": words, "number": number, "undo": panel.undo_of(number, request.actor)}))
     messages.success(request, words)
     return _onward(request, number)
 
@@ -276,6 +275,9 @@ def _clashed(request: HttpRequest, number: str, form: ActionForm, conflict: Conf
         bound.is_valid()
         bound.errors.clear()
     clash = clash_of(conflict, case, form.typed, is_still_open=same is not None)
+    seen = form.cleaned_data.get("version")
+    if seen:
+        clash.changed = changes_since(number=number, by=request.actor, version=seen).fields
     return _shown(request, number, bound=bound, clash=clash, status=409)
 
 

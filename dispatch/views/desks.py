@@ -8,6 +8,7 @@ from django.db.models import Count, F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
+from dispatch import claims
 from dispatch.actors import Actor
 from dispatch.selectors import entry_label, requests_waiting_for
 from dispatch.views.desk_table import DESKS, Desk
@@ -29,7 +30,7 @@ MOST_TOUCHED = 100
 FIELDS = (
     "id", "number", "status", "category_id", "address", "description", "due_at", "status_at", "suspended_until",
     "street_id", "community_id", "grid_id", "district_id", "source", "is_urgent", "supervision_level", "return_count",
-    "rework_count", "reopen_count", "received_at", "holder_id", "is_placed", "head_seq", "lon", "lat",
+    "rework_count", "reopen_count", "received_at", "holder_id", "is_placed", "head_seq", "lon", "lat", "version",
 )  # fmt: skip
 SOURCE_ICONS = {
     "worker": "device-mobile", "qr": "qrcode", "hotline": "phone", "web": "world", "leader": "flag",
@@ -58,6 +59,8 @@ class Row:
     seq: int
     lon: float | None
     lat: float | None
+    version: int
+    claimed_by: str = ""
 
 
 @page
@@ -80,7 +83,7 @@ def desk_for(actor: Actor, key: str) -> Desk:
 
 
 def cases(request: HttpRequest, desk: Desk) -> dict[str, Any]:
-    """The cases of the desk that the address asks for, with its counts and filters. Two statements, three live."""
+    """The cases of the desk that the address asks for, with its counts and filters. Three statements, four live."""
     now = clock.now()
     asked = request.GET
     scoped = _in_scope(desk, request.actor, wide=asked.get("scope") == "below")
@@ -91,6 +94,8 @@ def cases(request: HttpRequest, desk: Desk) -> dict[str, Any]:
     found, filters = _filtered(scoped.filter(status__in=statuses, **is_open), request, now)
     counts = _counted(desk, scoped, now)
     rows, after = _page(found, asked.get("after", ""))
+    for pk, hold in claims.of_cases(row["id"] for row in rows).items():
+        next(row for row in rows if row["id"] == pk)["claimed_by"] = hold.name
     beyond, gone = _touched(request, found, {row["number"] for row in rows})
     return {
         "now": now,
@@ -241,6 +246,8 @@ def row_of(r: dict[str, Any], now: datetime) -> Row:
         seq=r["head_seq"],
         lon=r["lon"],
         lat=r["lat"],
+        version=r["version"],
+        claimed_by=r.get("claimed_by", ""),
     )  # fmt: skip
 
 

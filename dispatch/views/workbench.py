@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from dispatch import bulk, saved_views
 from dispatch.actors import Actor
 from dispatch.selectors import entry_label
 from dispatch.views import desks, maps
@@ -23,6 +25,7 @@ from gridgov.common import clock
 from grids.spatial import areas
 from incidents.catalogue import catalogue
 from incidents.models import JournalEntry
+from incidents.workflow import Action
 
 TICKER = 12
 #: The ticker looks back no longer: what is older is no news.
@@ -54,6 +57,16 @@ KEY_SHEET = (
 )
 
 
+#: What each desk does to many cases at once; the first is the usual one.
+BULK = {
+    "accept": (Action.ACCEPT, Action.REQUEST_VERIFICATION, Action.NOTE),
+    "file": (Action.CLOSE, Action.NOTE),
+    "dispatch": (Action.SEND_BACK, Action.NOTE),
+    "supervise": (Action.SUPERVISE, Action.NOTE),
+    "verify": (Action.NOTE,),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Tab:
     """A queue of the person with how much waits in it."""
@@ -81,6 +94,8 @@ def workbench(request: HttpRequest, desk: str) -> HttpResponse:
             "tabs": _tabs(request.actor, found, shown),
             "ticker": ticker(request.actor),
             "key_sheet": KEY_SHEET,
+            "views": _views(request, found),
+            "bulk_actions": [(a.value, str(a.label)) for a in BULK.get(found.key, ()) if a in bulk.actions()],
             "map": json.dumps(maps.configuration(request.actor) | _view_of(root), ensure_ascii=False),
             "list_url": reverse("pages:queue", args=[found.key]),
         },
@@ -95,6 +110,23 @@ def _view_of(root: Any) -> dict[str, Any]:
         return {"area": None, "level": None}
     below = sorted({record.level for record in areas.index().subtree(root.id) if record.level > root.level})
     return {"area": root.id, "level": (below[:2] or [root.level])[-1]}
+
+
+def _views(request: HttpRequest, desk: Desk) -> list[dict[str, Any]]:
+    """The saved views of the desk with their counts; the one that the address is of is current."""
+    kinds = {"own": "", "shared": _("共享"), "role": _("岗位默认")}
+    asked = {key: value for key, value in request.GET.items() if value and key not in ("after", "touched")}
+    return [
+        {
+            "name": view.name,
+            "count": view.count,
+            "kind_label": kinds.get(view.kind, ""),
+            "url": f"?{urlencode(view.query)}" if view.query else "?",
+            "is_current": {key: str(value) for key, value in view.query.items()} == asked,
+        }
+        for view in saved_views.views_of(request.actor)
+        if view.desk == desk.key
+    ]
 
 
 def _tabs(actor: Actor, current: Desk, shown: dict[str, Any]) -> list[Tab]:

@@ -163,7 +163,7 @@ async function bring() {
       waiting.clear();
       const rows = rowsOf(list);
       const shown = [...news].filter((number) => rows.has(number));
-      for (const number of shown) rows.get(number).classList.add("gg-fresh");
+      for (const number of shown) rows.get(number).classList.add("gg-new");
       showSlot();
       const beyond = news.size - shown.length;
       slot.querySelector("[data-live-idle]").textContent = beyond

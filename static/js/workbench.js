@@ -1,10 +1,15 @@
 // The operator's workbench: queue, map and case linked by the chosen number. The list itself is kept true by queue.js:
 // nothing moves under the cursor, what is new waits in the slot, what colleagues did is marked in place.
+import { api } from "./api.js";
+import { Bulk } from "./bulk.js";
 import { CasePanel } from "./casepanel.js";
+import { Claims } from "./claims.js";
 import { Keyboard } from "./keyboard.js";
 import { live } from "./live.js";
 import { AreaMap } from "./map.js";
+import { Palette } from "./palette.js";
 import "./queue.js";
+import { Texts } from "./texts.js";
 import { toast } from "./toast.js";
 
 const find = (selector, root = document) => root.querySelector(selector);
@@ -15,7 +20,10 @@ const STAYS = new Set(["note", "supervise", "amend", "claim", "phone"]);
 
 const list = find("[data-live-list]");
 const shell = find(".gg-workbench");
+shell.dataset.desk = list.dataset.desk;
 const panel = new CasePanel(find("[data-case]"));
+const claims = new Claims(panel);
+const texts = new Texts(panel);
 const rows = () => all(".gg-wrow", list);
 const open = () => rows().filter((row) => !row.classList.contains("gg-left"));
 const rowOf = (number) => (number ? find(`#row-${CSS.escape(number)}`, list) : null);
@@ -149,7 +157,32 @@ keys.on("g r", () => find("#panel-title")?.focus());
 keys.on("Escape", ({ target }) => {
   if (target !== document.body) target.blur();
 });
+keys.on("c", () => claims.toggle()).on("t", () => texts.key()).on("/", () => palette.show());
 for (const letter of "afdrvnmehxs") keys.on(letter, () => panel.key(letter));
+
+// --- command line, many at once, views ------------------------------------------------------------------------------
+
+const palette = new Palette(find("[data-palette]"), {
+  open: (number) => choose(number),
+  filter: (kind, key) => {
+    const address = new URL(location.pathname, location.origin);
+    address.searchParams.set(kind, key);
+    location.assign(address);
+  },
+});
+new Bulk(list, find("[data-bulk-bar]"), find("[data-bulk-dialog]"), find("[data-pick]"));
+
+find("[data-save-view]").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const name = event.target.elements.name.value.trim();
+  const query = Object.fromEntries([...new URL(location.href).searchParams].filter(([key, value]) => value && key !== "after" && key !== "touched"));
+  try {
+    await api("POST", "views/", { desk: shell.dataset.desk, name, query });
+    location.reload();
+  } catch (refused) {
+    toast(refused.message, { kind: "over" });
+  }
+});
 
 // --- begin ------------------------------------------------------------------------------------------------------------
 

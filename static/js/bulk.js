@@ -1,0 +1,100 @@
+// The same step for many cases: picked in the list, tried dry first, then a result a row. Never all or nothing.
+import { api } from "./api.js";
+
+export class Bulk {
+  constructor(list, bar, dialog, toggle) {
+    Object.assign(this, { list, bar, dialog, toggle });
+    toggle.addEventListener("click", () => this.pick());
+    list.addEventListener("change", () => this.#count());
+    document.addEventListener("gg:list", () => queueMicrotask(() => this.#count()));
+    bar.addEventListener("click", ({ target }) => {
+      const button = target.closest("[data-bulk]");
+      if (button) this.#rehearse(button.dataset.bulk, button.textContent.trim());
+      if (target.closest("[data-bulk-all]")) this.#all();
+    });
+    dialog.querySelector("[data-bulk-go]").addEventListener("click", () => this.#go());
+  }
+
+  pick(on = !this.list.hasAttribute("data-picking")) {
+    this.list.toggleAttribute("data-picking", on);
+    this.toggle.setAttribute("aria-pressed", String(on));
+    if (!on) for (const box of this.#boxes()) box.checked = false;
+    this.#count();
+  }
+
+  #boxes() {
+    return [...this.list.querySelectorAll(".gg-wpick")];
+  }
+
+  #rows() {
+    return this.#boxes().filter((box) => box.checked).map((box) => box.closest(".gg-wrow"));
+  }
+
+  #all() {
+    const boxes = this.#boxes();
+    const on = boxes.some((box) => !box.checked);
+    for (const box of boxes) box.checked = on;
+    this.#count();
+  }
+
+  #count() {
+    const count = this.#rows().length;
+    this.bar.hidden = !this.list.hasAttribute("data-picking");
+    this.bar.querySelector("[data-bulk-count]").textContent = interpolate(gettext("已选 %s 件"), [count]);
+    for (const button of this.bar.querySelectorAll("[data-bulk]")) button.disabled = count === 0;
+  }
+
+  #body(dry) {
+    const cases = this.#chosen.map((row) => ({ number: row.dataset.number, version: Number(row.dataset.version) }));
+    const note = this.dialog.querySelector("textarea").value.trim();
+    const reason = ["reject", "decline", "send_back", "supervise"].includes(this.action);
+    return { action: this.action, dry_run: dry, payload: note ? { [reason ? "reason" : "note"]: note } : {}, cases };
+  }
+
+  #chosen = [];
+
+  async #rehearse(action, label) {
+    this.action = action;
+    this.label = label;
+    this.#chosen = this.#rows();
+    this.dialog.querySelector("h2").textContent = interpolate(gettext("%s · %s 件"), [label, this.#chosen.length]);
+    this.dialog.querySelector("textarea").value = "";
+    this.dialog.showModal();
+    await this.#run(true);
+  }
+
+  async #go() {
+    await this.#run(false);
+    for (const row of this.#chosen) this.list.dispatchEvent(new CustomEvent("bulk-done", { bubbles: true, detail: row.dataset.number }));
+  }
+
+  async #run(dry) {
+    const table = this.dialog.querySelector("tbody");
+    const go = this.dialog.querySelector("[data-bulk-go]");
+    const sum = this.dialog.querySelector("[data-bulk-sum]");
+    go.disabled = true;
+    sum.textContent = dry ? gettext("正在试算…") : gettext("正在办理…");
+    try {
+      const { counts, results } = await api("POST", "bulk/", this.#body(dry));
+      const words = { would_pass: gettext("可办"), done: gettext("已办"), already: gettext("先前已办"), refused: gettext("不能办") };
+      table.replaceChildren(
+        ...results.map(({ number, result, message, actor }) => {
+          const row = document.createElement("tr");
+          row.dataset.result = result;
+          const cells = [number.slice(-7), words[result] ?? result, [message, actor].filter(Boolean).join(" · ")];
+          row.append(...cells.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
+          return row;
+        }),
+      );
+      const pass = dry ? (counts.would_pass ?? 0) : (counts.done ?? 0) + (counts.already ?? 0);
+      sum.textContent = interpolate(dry ? gettext("试算：%s 件可办，%s 件不能办，尚未写入。") : gettext("已办 %s 件，%s 件未办。"), [pass, results.length - pass]);
+      go.disabled = !dry || pass === 0;
+      go.textContent = interpolate(gettext("办理 %s 件"), [pass]);
+    } catch (refused) {
+      table.replaceChildren();
+      sum.textContent = refused.message;
+      go.disabled = false;
+      go.textContent = gettext("再试一次");
+    }
+  }
+}

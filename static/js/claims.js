@@ -1,0 +1,79 @@
+// Claiming the shown case: a strip that says who holds it and for how long, prolonged while somebody works on it.
+import { api } from "./api.js";
+import { serverNow } from "./live.js";
+import { toast } from "./toast.js";
+
+const RENEW_BELOW_MS = 180_000;
+
+export class Claims {
+  #timer = 0;
+  #busy = false;
+
+  constructor(panel) {
+    this.panel = panel;
+    panel.addEventListener("shown", () => this.#tick());
+    panel.box.addEventListener("click", ({ target }) => {
+      const button = target.closest("[data-claim]");
+      if (button) this.do(button.dataset.claim);
+    });
+    panel.box.addEventListener("input", () => this.#keep());
+    setInterval(() => this.#tick(), 1000);
+  }
+
+  get strip() {
+    return this.panel.box.querySelector("[data-lease]");
+  }
+
+  toggle() {
+    const offered = this.strip?.querySelector("[data-claim=claim], [data-claim=release]");
+    if (offered) this.do(offered.dataset.claim);
+  }
+
+  async do(what) {
+    const { number } = this.panel;
+    if (!number || this.#busy) return;
+    let reason;
+    if (what === "seize") {
+      reason = this.panel.box.querySelector("[data-seize-reason]")?.value.trim();
+      if (!reason) return void this.panel.box.querySelector("[data-seize-reason]")?.focus();
+    }
+    this.#busy = true;
+    try {
+      if (what === "release") await api("DELETE", `incidents/${number}/claim/`);
+      else if (what === "seize") await api("POST", `incidents/${number}/claim/seize/`, { reason });
+      else await api("POST", `incidents/${number}/claim/${what === "renew" ? "renew/" : ""}`);
+      this.panel.dispatchEvent(new CustomEvent("claimed", { detail: { number, what } }));
+    } catch (refused) {
+      toast(refused.message, { kind: "over" });
+    }
+    this.#busy = false;
+    this.panel.forget(number);
+    if (number === this.panel.number) await this.panel.refresh();
+  }
+
+  /** Who types holds on to it. */
+  async #keep() {
+    const mine = this.strip?.matches("[data-mine]");
+    const left = Number(this.strip?.dataset.until) - serverNow();
+    if (!mine || this.#busy || left > RENEW_BELOW_MS) return;
+    this.#busy = true;
+    try {
+      const held = await api("POST", `incidents/${this.panel.number}/claim/renew/`);
+      if (this.strip) this.strip.dataset.until = String(Date.parse(held.until));
+    } catch {
+      // it ended: the strip says so at the next look
+    }
+    this.#busy = false;
+  }
+
+  #tick() {
+    const left = this.strip?.querySelector("[data-left]");
+    if (!left) return;
+    const ms = Math.max(0, Number(this.strip.dataset.until) - serverNow());
+    left.textContent = `${Math.floor(ms / 60_000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, "0")}`;
+    if (ms === 0 && !this.panel.isTouched && this.#timer !== this.panel.number) {
+      this.#timer = this.panel.number;
+      this.panel.refresh();
+    }
+  }
+}
