@@ -1,6 +1,10 @@
 // The same step for many cases: picked in the list, tried dry first, then a result a row. Never all or nothing.
 import { api } from "./api.js";
 
+const WAIT_MS = 350;
+//: What wants a reason where the others take a note.
+const REASONED = new Set(["send_back", "recall"]);
+
 export class Bulk {
   constructor(list, bar, dialog, toggle) {
     Object.assign(this, { list, bar, dialog, toggle });
@@ -13,6 +17,10 @@ export class Bulk {
       if (target.closest("[data-bulk-all]")) this.#all();
     });
     dialog.querySelector("[data-bulk-go]").addEventListener("click", () => this.#go());
+    dialog.querySelector("textarea").addEventListener("input", () => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#run(true), WAIT_MS);
+    });
   }
 
   pick(on = !this.list.hasAttribute("data-picking")) {
@@ -47,11 +55,11 @@ export class Bulk {
   #body(dry) {
     const cases = this.#chosen.map((row) => ({ number: row.dataset.number, version: Number(row.dataset.version) }));
     const note = this.dialog.querySelector("textarea").value.trim();
-    const reason = ["reject", "decline", "send_back", "supervise"].includes(this.action);
-    return { action: this.action, dry_run: dry, payload: note ? { [reason ? "reason" : "note"]: note } : {}, cases };
+    return { action: this.action, dry_run: dry, payload: note ? { [REASONED.has(this.action) ? "reason" : "note"]: note } : {}, cases };
   }
 
   #chosen = [];
+  #timer = 0;
 
   async #rehearse(action, label) {
     this.action = action;
