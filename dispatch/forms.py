@@ -291,9 +291,10 @@ def _handlers(case: Case) -> Choices:
     tree = department_tree()
     groups: dict[str, list[tuple[str, str]]] = {}
     names = {"bureau": _("部门"), "section": _("部门"), "team": _("网格队伍"), "centre": _("指挥中心")}
-    places = set(case.place_chain)
+    places = {None, *case.place_chain}
     for record in tree.all(incident.city_id):
-        if record.kind == "team" and record.area_id not in places:
+        # those of other districts and streets do not come into question, where the place is known
+        if record.area_id not in places and (incident.district_id is not None or record.kind == "team"):
             continue
         groups.setdefault(names.get(record.kind, _("部门")), []).append((f"d{record.id}", tree.full_name(record.id)))
     on = clock.local_date(clock.now())

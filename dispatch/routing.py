@@ -228,41 +228,52 @@ def save_rule(
     """
     _require(by, area)
     joint = list(joint)
-    if standard is not None and category is not None:
-        raise FieldError("category", _("立案条件和类别只能选一个"))
-    if zone is not None and zone.root_id != (area.root_id or area.pk):
-        raise FieldError("zone", _("专属网格不属于该城市"))
-    if calendar_class not in Times.values:
-        raise FieldError("calendar_class", _("没有这个时段：%s") % calendar_class)
-    if len(note) > 200:
-        raise FieldError("note", _("最长200字"))
-    for name, department in (("lead", lead), *(("joint", d) for d in joint)):
-        if not department.is_active or department.root_id != (area.root_id or area.pk):
-            raise FieldError(name, _("部门“%s”已停用，或不属于该城市") % department.name)
-    if lead in joint:
-        raise FieldError("joint", _("主办不能同时是协办"))
+    rule = RoutingRule(
+        standard=standard, category=category, area=area, zone=zone, calendar_class=calendar_class, lead=lead,
+        priority=priority, note=note, version=replaces.version + 1 if replaces is not None else 1,
+    )  # fmt: skip
+    _check(rule, joint)
     at = at or clock.now()
     with transaction.atomic():
         if replaces is not None:
             _supersede(replaces, at)
-        rule = RoutingRule.objects.create(
-            standard=standard, category=category, area=area, zone=zone, calendar_class=calendar_class, lead=lead,
-            priority=priority, note=note, version=replaces.version + 1 if replaces is not None else 1,
-        )  # fmt: skip
+        rule.save(force_insert=True)
         rule.joint.set(joint)
-        detail = {
-            "replaces": replaces.pk if replaces is not None else None,
-            "standard": standard.code if standard is not None else "",
-            "category": category.code if category is not None else "",
-            "area": area.code,
-            "lead": lead.code,
-            "joint": [department.code for department in joint],
-            "calendar_class": str(calendar_class),
-            "priority": priority,
-        }
-        audit.record(action="routing.save_rule", actor=by, obj=rule, detail=detail, at=at)
+        audit.record(action="routing.save_rule", actor=by, obj=rule, detail=_described(rule, joint, replaces), at=at)
         touch(ROUTING)
     return rule
+
+
+def _check(rule: RoutingRule, joint: Sequence[Department]) -> None:
+    """Raises FieldError for a rule, not saved yet, that cannot be."""
+    root_id = rule.area.root_id or rule.area.pk
+    if rule.standard is not None and rule.category is not None:
+        raise FieldError("category", _("立案条件和类别只能选一个"))
+    if rule.zone is not None and rule.zone.root_id != root_id:
+        raise FieldError("zone", _("专属网格不属于该城市"))
+    if rule.calendar_class not in Times.values:
+        raise FieldError("calendar_class", _("没有这个时段：%s") % rule.calendar_class)
+    if len(rule.note) > 200:
+        raise FieldError("note", _("最长200字"))
+    for name, department in (("lead", rule.lead), *(("joint", d) for d in joint)):
+        if not department.is_active or department.root_id != root_id:
+            raise FieldError(name, _("部门“%s”已停用，或不属于该城市") % department.name)
+    if rule.lead in joint:
+        raise FieldError("joint", _("主办不能同时是协办"))
+
+
+def _described(rule: RoutingRule, joint: Sequence[Department], replaces: RoutingRule | None) -> dict[str, Any]:
+    """The rule in codes, for the audit trail."""
+    return {
+        "replaces": replaces.pk if replaces is not None else None,
+        "standard": rule.standard.code if rule.standard is not None else "",
+        "category": rule.category.code if rule.category is not None else "",
+        "area": rule.area.code,
+        "lead": rule.lead.code,
+        "joint": [department.code for department in joint],
+        "calendar_class": str(rule.calendar_class),
+        "priority": rule.priority,
+    }
 
 
 def withdraw_rule(*, rule: RoutingRule, reason: str, by: User | None = None, at: datetime | None = None) -> None:
@@ -295,36 +306,52 @@ def _require(by: User | None, area: Area) -> None:
 def load_rules(*, area: Area, rows: Iterable[Mapping[str, Any]]) -> int:
     """A rule for ``area`` for each row ``{"category" or "standard", "lead", "joint"}`` (codes) that has no rule yet.
 
-    A subject that has a live rule there keeps it, so that what was changed by hand stays. How many were new.
+    A subject that has a live rule there keeps it, so that what was changed by hand stays. In one transaction and some
+    statements for all of them. How many were new. Raises FieldError for what is not there, or does not fit.
     """
     departments = {d.code: d for d in Department.objects.filter(root=area.root_id or area.pk)}
+    subjects = {
+        "category": {row.code: row for row in Category.objects.all()},
+        "standard": {row.code: row for row in FilingStandard.objects.all()},
+    }
     live = RoutingRule.objects.filter(area=area, superseded_at__isnull=True)
     present = set(live.values_list("category__code", "standard__code"))
-    made = 0
+    at = clock.now()
+    new: list[tuple[RoutingRule, list[Department]]] = []
+    for row in rows:
+        subject = (row.get("category"), row.get("standard"))
+        if subject in present:
+            continue
+        present.add(subject)
+        missing = [code for code in (row["lead"], *row.get("joint", ())) if code not in departments]
+        if missing:
+            raise FieldError("lead", _("没有这个部门：%s") % "、".join(missing))
+        joint = [departments[code] for code in row.get("joint", ())]
+        rule = RoutingRule(
+            area=area, lead=departments[row["lead"]], note=row.get("note", ""),
+            category=_named(subjects, "category", row), standard=_named(subjects, "standard", row),
+        )  # fmt: skip
+        _check(rule, joint)
+        new.append((rule, joint))
+    if not new:
+        return 0
     with transaction.atomic():
-        for row in rows:
-            subject = (row.get("category"), row.get("standard"))
-            if subject in present:
-                continue
-            missing = [code for code in (row["lead"], *row.get("joint", ())) if code not in departments]
-            if missing:
-                raise FieldError("lead", _("没有这个部门：%s") % "、".join(missing))
-            save_rule(
-                area=area,
-                lead=departments[row["lead"]],
-                joint=[departments[code] for code in row.get("joint", ())],
-                category=_named(Category, "category", row),
-                standard=_named(FilingStandard, "standard", row),
-                note=row.get("note", ""),
-            )
-            made += 1
-    return made
+        RoutingRule.objects.bulk_create([rule for rule, _joint in new])
+        through = RoutingRule.joint.through
+        through.objects.bulk_create(
+            through(routingrule_id=rule.pk, department_id=department.pk) for rule, joint in new for department in joint
+        )
+        audit.record_all(
+            action="routing.save_rule", rows=[(rule, _described(rule, joint, None)) for rule, joint in new], at=at
+        )
+        touch(ROUTING)
+    return len(new)
 
 
-def _named(model: Any, field: str, row: Mapping[str, Any]) -> Any:
+def _named(subjects: Mapping[str, Mapping[str, Any]], field: str, row: Mapping[str, Any]) -> Any:
     if not row.get(field):
         return None
-    found = model.objects.filter(code=row[field]).first()
+    found = subjects[field].get(row[field])
     if found is None:
         raise FieldError(field, _("没有 %s") % row[field])
     return found

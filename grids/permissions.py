@@ -5,7 +5,7 @@ group and when. Each pair (capability, area) comes from one posting, and :func:`
 never add up (派遣员 of A who is 核查员 of B neither dispatches in B nor verifies in A).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -25,6 +25,8 @@ from grids.spatial import areas
 Grants = frozenset[tuple[str, int]]
 NO_GRANTS: Grants = frozenset()
 _CODENAME = "group__areagroupobjectpermission__permission__codename"
+# Below SQLite's limit of parameters in a statement
+_CHUNK = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,15 @@ class Holder:
     user_id: int
     area_id: int
     role: str
+    posting_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Whom a new posting puts where."""
+
+    user_id: int
+    area_id: int
     posting_ref: str
 
 
@@ -158,6 +169,27 @@ def grant(
     return membership
 
 
+def grant_all(*, role: str, capabilities: Iterable[Capability], posts: Iterable[Post], starts_on: date) -> None:
+    """:func:`grant` of one role from ``starts_on`` until further notice for many postings that are new.
+
+    Some statements for all of them, however many.
+    """
+    new, wanted = list(posts), frozenset(capabilities)
+    with transaction.atomic():
+        groups = _groups(role, {post.area_id for post in new})
+        _set_capabilities({groups[area_id]: area_id for area_id in groups}, wanted)
+        AreaMembership.objects.bulk_create(
+            AreaMembership(
+                user_id=post.user_id, role=role, area_id=post.area_id, group_id=groups[post.area_id],
+                starts_on=starts_on, posting_ref=post.posting_ref,
+            )
+            for post in new
+        )  # fmt: skip
+        users = sorted({post.user_id for post in new})
+        for start in range(0, len(users), _CHUNK):
+            sync_members(_today(), users=users[start : start + _CHUNK])
+
+
 def end(*, posting_ref: str, ends_on: date) -> None:
     """The posting's last day is ``ends_on``; one that had not begun by then leaves no trace here. Idempotent."""
     with transaction.atomic():
@@ -176,7 +208,7 @@ def set_role(*, role: str, capabilities: Iterable[Capability]) -> int:
     wanted = frozenset(capabilities)
     with transaction.atomic():
         pairs = AreaMembership.objects.filter(role=role).values_list("group_id", "area_id").distinct()
-        return sum(_set_capabilities(group_id, area_id, wanted) for group_id, area_id in pairs)
+        return _set_capabilities(dict(pairs), wanted)
 
 
 def sync_members(on: date, *, users: Iterable[int] | None = None) -> tuple[int, int]:
@@ -212,25 +244,44 @@ def _today() -> date:
 
 def _group(role: str, area_id: int, wanted: frozenset[Capability]) -> Group:
     group, _created = Group.objects.get_or_create(name=f"{role}@{area_id}")
-    _set_capabilities(group.pk, area_id, wanted)
+    _set_capabilities({group.pk: area_id}, wanted)
     return group
 
 
-def _set_capabilities(group_id: int, area_id: int, wanted: frozenset[Capability]) -> bool:
+def _groups(role: str, area_ids: Iterable[int]) -> dict[int, int]:
+    """The id of the group role@area by area id; those that were missing are made."""
+    names = {f"{role}@{area_id}": area_id for area_id in sorted(area_ids)}
+    kept = Group.objects.filter(name__startswith=f"{role}@")
+    present = set(kept.values_list("name", flat=True))
+    Group.objects.bulk_create([Group(name=name) for name in names if name not in present], ignore_conflicts=True)
+    return {names[name]: pk for name, pk in kept.values_list("name", "pk") if name in names}
+
+
+def _set_capabilities(groups: Mapping[int, int], wanted: frozenset[Capability]) -> int:
+    """Each group (id → its area's id) has exactly ``wanted`` there. Returns how many groups changed."""
     table = get_group_obj_perms_model(Area)
-    rows_ = table.objects.filter(group=group_id, content_object=area_id)
-    present = {codename: pk for pk, codename in rows_.values_list("pk", "permission__codename")}
-    gone = [pk for codename, pk in present.items() if codename not in wanted]
-    new = sorted(wanted - present.keys())
-    if gone:
-        table.objects.filter(pk__in=gone).delete()
-    if new:
-        permissions = _permissions()
+    permissions = _permissions()
+    changed: set[int] = set()
+    ids = sorted(groups)
+    for start in range(0, len(ids), _CHUNK):
+        chunk = ids[start : start + _CHUNK]
+        present: dict[int, dict[str, int]] = {pk: {} for pk in chunk}
+        rows_ = table.objects.filter(group__in=chunk, content_object__in={groups[pk] for pk in chunk})
+        for pk, group_id, area_id, codename in rows_.values_list(
+            "pk", "group_id", "content_object_id", "permission__codename"
+        ):
+            if groups[group_id] == area_id:
+                present[group_id][codename] = pk
+        gone = [(g, pk) for g, found in present.items() for name, pk in found.items() if name not in wanted]
+        new = [(g, name) for g, found in present.items() for name in sorted(wanted - found.keys())]
+        changed.update(g for g, _each in (*gone, *new))
+        for first in range(0, len(gone), _CHUNK):
+            table.objects.filter(pk__in=[pk for _g, pk in gone[first : first + _CHUNK]]).delete()
         # not guardian's assign_perm: it costs two statements a permission
         table.objects.bulk_create(
-            [table(group_id=group_id, content_object_id=area_id, permission_id=permissions[name]) for name in new]
+            [table(group_id=g, content_object_id=groups[g], permission_id=permissions[name]) for g, name in new]
         )
-    return bool(gone or new)
+    return len(changed)
 
 
 def _permissions() -> dict[str, int]:

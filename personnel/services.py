@@ -5,24 +5,25 @@ the posting is, and for a posting to one of the three administrator roles ``mana
 appoints himself. Dates are civil dates, both inclusive.
 """
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from gridgov.common import audit, clock, reference
+from gridgov.common import audit, reference
 from gridgov.common.errors import FieldError, NotPermitted
 from gridgov.common.models import User
 from grids import permissions
 from grids.capabilities import Capability
 from grids.models import Area, Component
-from grids.spatial import areas
 from personnel.models import ComponentDuty, Department, Posting, Worker
 from personnel.roles import ADMINISTRATORS, AREA_ROLES, ROLE_CAPABILITIES, Role, area_capabilities
+from personnel.rules import described, known_role, new_user, require, today
 from personnel.selectors import DEPARTMENTS
 
 # --- departments ----------------------------------------------------------------------------------------------
@@ -53,7 +54,7 @@ def save_department(
         raise FieldError("area", _("区域不在该城市内"))
     if area is None and kind in (Department.Kind.TEAM, Department.Kind.CENTRE):
         raise FieldError("area", _("网格队伍和指挥中心须有所在区域"))
-    _require(by, Capability.MANAGE_PEOPLE, area.pk if area else root.pk)
+    require(by, Capability.MANAGE_PEOPLE, area.pk if area else root.pk)
     with transaction.atomic():
         found = Department.objects.select_for_update().filter(root=root, code=code).first()
         if found is None:
@@ -82,7 +83,7 @@ def save_department(
 
 def move_department(*, department: Department, parent: Department | None, by: User | None = None) -> Department:
     """The department with everything below it stands under ``parent`` (None: at the top)."""
-    _require(by, Capability.MANAGE_PEOPLE, department.root_id)
+    require(by, Capability.MANAGE_PEOPLE, department.root_id)
     with transaction.atomic():
         found = Department.objects.select_for_update().get(pk=department.pk)
         _move(found, parent, by)
@@ -113,7 +114,7 @@ def _check_parent(department: Department | None, root: Area, parent: Department 
 
 def _check_idle(department: Department) -> None:
     below = Q(department__path__startswith=department.path)
-    if Posting.objects.filter(below, Q(ends_on__isnull=True) | Q(ends_on__gt=_today())).exists():
+    if Posting.objects.filter(below, Q(ends_on__isnull=True) | Q(ends_on__gt=today())).exists():
         raise FieldError("is_active", _("部门或其下级仍有在任人员，不能停用"))
 
 
@@ -140,25 +141,11 @@ def hire(
 
     ``root`` names the city of somebody without a department (needed when ``by`` is a person).
     """
-    login, name, number = login.strip(), name.strip(), number.strip()
-    for field, value, label in (("login", login, _("账号")), ("name", name, _("姓名")), ("number", number, _("工号"))):
-        if not value:
-            raise FieldError(field, _("%s不能为空") % label)
-    _require(by, Capability.MANAGE_PEOPLE, _place_of(department, root))
-    user = User(username=login, name=name, phone=phone.strip())
-    try:
-        user.full_clean(exclude=["password"], validate_unique=False)
-        if password is not None:
-            validate_password(password, user)
-    except ValidationError as error:
-        raise _as_field_error(error) from error
-    if password is None:
-        user.set_unusable_password()
-    else:
-        user.set_password(password)  # hashing takes its time: outside the transaction
+    require(by, Capability.MANAGE_PEOPLE, _place_of(department, root))
+    user, number = new_user(login=login, name=name, number=number, phone=phone, password=password)
     with transaction.atomic():
-        if User.objects.filter(username=login).exists():
-            raise FieldError("login", _("账号已存在：%s") % login, code="taken")
+        if User.objects.filter(username=user.username).exists():
+            raise FieldError("login", _("账号已存在：%s") % user.username, code="taken")
         if Worker.objects.filter(number=number).exists():
             raise FieldError("number", _("工号已存在：%s") % number, code="taken")
         user.save()
@@ -171,9 +158,9 @@ def hire(
 
 def transfer_worker(*, worker: Worker, department: Department | None, by: User | None = None) -> Worker:
     """The worker belongs to ``department``. Postings stay: they are ended and begun by themselves."""
-    _require(by, Capability.MANAGE_PEOPLE, _place_of(worker.department, department.root if department else None))
+    require(by, Capability.MANAGE_PEOPLE, _place_of(worker.department, department.root if department else None))
     if department is not None:
-        _require(by, Capability.MANAGE_PEOPLE, department.root_id)
+        require(by, Capability.MANAGE_PEOPLE, department.root_id)
     with transaction.atomic():
         if Worker.objects.filter(pk=worker.pk).exclude(department=department).update(department=department):
             audit.record(
@@ -188,10 +175,10 @@ def transfer_worker(*, worker: Worker, department: Department | None, by: User |
 
 def leave(*, worker: Worker, on: date, reason: str, by: User | None = None) -> Worker:
     """The worker's last day is ``on`` (today or before): every posting ends, the account signs in no more."""
-    if on > _today():
+    if on > today():
         raise FieldError("on", _("离职日期不能晚于今天"))
     reason = _reason(reason)
-    _require(by, Capability.MANAGE_PEOPLE, _place_of(worker.department, None, worker))
+    require(by, Capability.MANAGE_PEOPLE, _place_of(worker.department, None, worker))
     with transaction.atomic():
         worker = Worker.objects.select_for_update().get(pk=worker.pk)
         open_postings = Posting.objects.filter(Q(ends_on__isnull=True) | Q(ends_on__gt=on), worker=worker)
@@ -227,14 +214,9 @@ def post(
     FieldError where the place does not fit the role, the days overlap a posting to the same, or a second
     administrator role would be held.
     """
-    if role not in Role.values:
-        raise FieldError("role", _("未知的角色：%s") % role)
-    role = Role(role)
-    _check_place(role, area, department)
-    if ends_on is not None and ends_on < starts_on:
-        raise FieldError("ends_on", _("结束日期早于开始日期"))
+    role = known_role(role, area=area, department=department, starts_on=starts_on, ends_on=ends_on)
     needed = Capability.MANAGE_SECURITY if role in ADMINISTRATORS else Capability.MANAGE_PEOPLE
-    _require(by, needed, area.pk if area else _place_of(department, None))
+    require(by, needed, area.pk if area else _place_of(department, None))
     if by is not None and by.pk == worker.user_id:
         raise NotPermitted(_("不能给自己任职"), missing="not_oneself")
     with transaction.atomic():
@@ -258,8 +240,84 @@ def post(
         if role in ADMINISTRATORS and not worker.user.is_staff:
             # lets them reach the admin pages; what they may do there is asked of their postings
             User.objects.filter(pk=worker.user_id).update(is_staff=True)
-        audit.record(action="posting.begin", actor=by, obj=posting, detail=_described(posting))
+        audit.record(action="posting.begin", actor=by, obj=posting, detail=described(posting))
     return posting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newcomer:
+    """Somebody to be hired and posted: to ``area`` or to ``department``, as the role wants. See :func:`appoint`."""
+
+    login: str
+    name: str
+    number: str
+    role: str
+    area: Area | None = None
+    department: Department | None = None
+    password: str | None = None
+
+
+def appoint(*, newcomers: Iterable[Newcomer], starts_on: date, by: User | None = None) -> list[Worker]:
+    """Each is hired, as by :func:`hire`, and posted from ``starts_on`` until further notice, as by :func:`post`.
+
+    In one transaction and some statements for all of them; passwords are hashed before. FieldError for what does not
+    fit anybody: then nobody is hired.
+    """
+    new = list(newcomers)
+    for field, word in (("login", _("账号")), ("number", _("工号"))):
+        values = [getattr(one, field).strip() for one in new]
+        twice = next((value for value, count in Counter(values).items() if count > 1), None)
+        if twice is not None:
+            raise FieldError(field, _("%(word)s重复：%(value)s") % {"word": word, "value": twice}, code="taken")
+    roles, people = [], []
+    for one in new:
+        role = known_role(one.role, area=one.area, department=one.department, starts_on=starts_on)
+        require(by, Capability.MANAGE_PEOPLE, one.area.root_id if one.area else _place_of(one.department, None))
+        needed = Capability.MANAGE_SECURITY if role in ADMINISTRATORS else Capability.MANAGE_PEOPLE
+        require(by, needed, one.area.pk if one.area else _place_of(one.department, None))
+        user, number = new_user(login=one.login, name=one.name, number=one.number, phone="", password=one.password)
+        # lets them reach the admin pages; what they may do there is asked of their postings
+        user.is_staff = role in ADMINISTRATORS
+        roles.append(role)
+        people.append((user, number))
+    with transaction.atomic():
+        _refuse_taken(people)
+        users = User.objects.bulk_create([user for user, _number in people])
+        workers = Worker.objects.bulk_create(
+            Worker(user=user, number=number, department=one.department)
+            for user, (_user, number), one in zip(users, people, new, strict=True)
+        )
+        postings = Posting.objects.bulk_create(
+            Posting(worker=worker, role=role, area=one.area, department=one.department, starts_on=starts_on)
+            for worker, role, one in zip(workers, roles, new, strict=True)
+        )
+        for role in sorted(set(roles) & AREA_ROLES):
+            permissions.grant_all(
+                role=role.value,
+                capabilities=area_capabilities(role),
+                posts=[
+                    permissions.Post(posting.worker.user_id, posting.area_id, posting.reference)
+                    for posting in postings
+                    if posting.role == role
+                ],
+                starts_on=starts_on,
+            )
+        audit.record_all(
+            action="worker.hire", actor=by, rows=[(worker, {"department": worker.department_id}) for worker in workers]
+        )
+        audit.record_all(action="posting.begin", actor=by, rows=[(posting, described(posting)) for posting in postings])
+    return workers
+
+
+def _refuse_taken(people: Sequence[tuple[User, str]]) -> None:
+    for start in range(0, len(people), 400):  # below SQLite's limit of parameters in a statement
+        chunk = people[start : start + 400]
+        login = User.objects.filter(username__in=[user.username for user, _number in chunk]).first()
+        if login is not None:
+            raise FieldError("login", _("账号已存在：%s") % login.username, code="taken")
+        number = Worker.objects.filter(number__in=[number for _user, number in chunk]).first()
+        if number is not None:
+            raise FieldError("number", _("工号已存在：%s") % number.number, code="taken")
 
 
 def end_posting(*, posting: Posting, ends_on: date, reason: str, by: User | None = None) -> Posting:
@@ -282,7 +340,7 @@ def withdraw_posting(*, posting: Posting, reason: str, by: User | None = None) -
     _require_for(by, posting)
     with transaction.atomic():
         posting = Posting.objects.select_for_update().get(pk=posting.pk)
-        if posting.starts_on <= _today():
+        if posting.starts_on <= today():
             raise FieldError("starts_on", _("任职已经开始，只能结束，不能撤销"))
         _withdraw(posting, reason, by)
 
@@ -298,30 +356,13 @@ def _end(posting: Posting, ends_on: date, reason: str, by: User | None) -> None:
     posting.ends_on, posting.ended_reason = ends_on, reason
     posting.save(update_fields=["ends_on", "ended_reason"])
     permissions.end(posting_ref=posting.reference, ends_on=ends_on)
-    audit.record(action="posting.end", actor=by, obj=posting, detail=_described(posting))
+    audit.record(action="posting.end", actor=by, obj=posting, detail=described(posting))
 
 
 def _withdraw(posting: Posting, reason: str, by: User | None) -> None:
-    audit.record(action="posting.withdraw", actor=by, obj=posting, detail=_described(posting))
+    audit.record(action="posting.withdraw", actor=by, obj=posting, detail=described(posting))
     permissions.end(posting_ref=posting.reference, ends_on=posting.starts_on - timedelta(days=1))
     posting.delete()
-
-
-def _check_place(role: Role, area: Area | None, department: Department | None) -> None:
-    if role in AREA_ROLES:
-        if area is None:
-            raise FieldError("area", _("“%s”须任职于区域") % role.label)
-        if department is not None:
-            raise FieldError("department", _("“%s”任职于区域，不任职于部门") % role.label)
-        if area.valid_to is not None:
-            raise FieldError("area", _("该区域已停用"))
-    else:
-        if department is None:
-            raise FieldError("department", _("“%s”须任职于部门") % role.label)
-        if area is not None:
-            raise FieldError("area", _("“%s”任职于部门，不任职于区域") % role.label)
-        if not department.is_active:
-            raise FieldError("department", _("该部门已停用"))
 
 
 def _check_days(
@@ -339,17 +380,6 @@ def _check_days(
             raise FieldError("role", message, code="separation")
 
 
-def _described(posting: Posting) -> dict[str, Any]:
-    return {
-        "worker": posting.worker_id,
-        "role": str(posting.role),
-        "area": posting.area_id,
-        "department": posting.department_id,
-        "starts_on": posting.starts_on.isoformat(),
-        "ends_on": posting.ends_on.isoformat() if posting.ends_on else None,
-    }
-
-
 # --- components -----------------------------------------------------------------------------------------------
 
 
@@ -361,7 +391,7 @@ def assign_duty(
         raise FieldError("kind", _("未知的责任类型：%s") % kind)
     if department is not None and department.root_id != component.root_id:
         raise FieldError("department", _("部门与部件不在同一城市"))
-    _require(by, Capability.MANAGE_RULES, component.area_id)
+    require(by, Capability.MANAGE_RULES, component.area_id)
     with transaction.atomic():
         if department is None:
             ComponentDuty.objects.filter(component=component, kind=kind).delete()
@@ -376,10 +406,6 @@ def assign_duty(
 
 
 # --- shared ---------------------------------------------------------------------------------------------------
-
-
-def _today() -> date:
-    return clock.local_date(clock.now())
 
 
 def _reason(text: str) -> str:
@@ -404,21 +430,4 @@ def _place_of(department: Department | None, root: Area | None, worker: Worker |
 
 def _require_for(by: User | None, posting: Posting) -> None:
     needed = Capability.MANAGE_SECURITY if posting.role in ADMINISTRATORS else Capability.MANAGE_PEOPLE
-    _require(by, needed, posting.area_id or _place_of(posting.department, None))
-
-
-def _require(by: User | None, capability: Capability, area_id: int | None) -> None:
-    if by is None or by.is_superuser:
-        return
-    record = areas.find(area_id)
-    chain = record.ancestors if record else ()
-    if not permissions.may(permissions.grants_of(by, _today()), capability, chain):
-        message = _("缺少“%s”权限") % capability.label
-        raise NotPermitted(message, missing=capability.value)
-
-
-def _as_field_error(error: ValidationError) -> FieldError:
-    if hasattr(error, "error_dict"):
-        field, messages = next(iter(error.message_dict.items()))
-        return FieldError("login" if field == "username" else field, "；".join(messages))
-    return FieldError("password", "；".join(error.messages))
+    require(by, needed, posting.area_id or _place_of(posting.department, None))

@@ -1,5 +1,6 @@
 """The audit trail of rules, accounts and protected data: append only (GB/T 22239-2019 8.1.4.3, kept ≥ 6 months)."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -36,4 +37,17 @@ def record(
         detail=detail or {},
         address=address or None,
         at=at or clock.now(),
+    )
+
+
+def record_all(
+    *, action: str, rows: Iterable[tuple[Any, dict[str, Any]]], actor: User | None = None, at: datetime | None = None
+) -> None:
+    """:func:`record` of one action for each (saved object, detail) of ``rows``, in the caller's transaction."""
+    moment, by = at or clock.now(), actor if actor is not None and actor.is_authenticated else None
+    AuditEntry.objects.bulk_create(
+        AuditEntry(
+            actor=by, action=action, object_type=obj._meta.label, object_id=str(obj.pk), detail=detail, at=moment
+        )
+        for obj, detail in rows
     )

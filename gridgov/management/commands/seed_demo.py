@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from gridgov.common import clock
@@ -26,7 +27,7 @@ class Command(BaseCommand):
     help = "Make a demo of an empty database: reference data, accounts, and about 520 cases played through the loop."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--city", choices=seeding.cities(), default="xigu")
+        parser.add_argument("--city", choices=seeding.cities(), default="lanzhou")
         parser.add_argument("--seed", type=int, default=_SEED, help="what chance is drawn from")
         parser.add_argument("--until", type=instant, help="the cases end then (ISO), as in a demo that lay for a while")
         parser.add_argument("--no-cases", action="store_true", help="accounts and reference data only, for simulate")
@@ -47,6 +48,9 @@ class Command(BaseCommand):
             raise CommandError(str(error.message)) from error
         except KeyboardInterrupt:
             raise CommandError(_("已中断；已有的都在，再次运行即接着来"), returncode=130) from None
+        _new, token = seeding.seed_components(city)
+        scan = reverse("pages:scan", args=[token])
+        self.stdout.write(_("扫码上报的地址（路灯）：%(path)s，接在服务器地址之后") % {"path": scan})
         self.stdout.write(_("演示账号的口令（未改过的话）：%(password)s") % {"password": PASSWORD})
 
     def _seed(self, seed: int, end: datetime) -> None:

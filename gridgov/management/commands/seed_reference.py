@@ -17,7 +17,7 @@ class Command(BaseCommand):
     help = "Load a city with its calendar, catalogue, departments and one account a role; prints the new passwords."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--city", choices=seeding.cities(), default="xigu")
+        parser.add_argument("--city", choices=seeding.cities(), default="lanzhou")
         parser.add_argument("--password", help="password of the listed accounts that are new (else one each is made)")
         parser.add_argument("--reset-passwords", action="store_true", help="the listed accounts get new passwords")
 
@@ -31,12 +31,13 @@ class Command(BaseCommand):
         try:
             seeded = seeding.seed_people(city, password=password, reset=reset_passwords)
             rules = seeding.seed_routing(city)
+            components, _token = seeding.seed_components(city)
         except FieldError as error:
             raise CommandError(f"{error.field}: {error.message}") from error
         except DomainError as error:
             raise CommandError(str(error.message)) from error
-        done = {"d": seeded.departments, "p": seeded.people, "r": rules}
-        self.stdout.write(_("新增部门 %(d)d 个、人员 %(p)d 名、派遣规则 %(r)d 条") % done)
+        done = {"d": seeded.departments, "p": seeded.people, "r": rules, "c": components}
+        self.stdout.write(_("新增部门 %(d)d 个、人员 %(p)d 名、派遣规则 %(r)d 条、部件 %(c)d 个") % done)
         self._table(seeded.accounts)
 
     def _table(self, accounts: list[seeding.Account]) -> None:

@@ -1,4 +1,4 @@
-"""``manage.py load_city xigu``: a city whose areas come with the project. Idempotent."""
+"""``manage.py load_city lanzhou``: a city whose areas come with the project. Idempotent."""
 
 from typing import Any
 
