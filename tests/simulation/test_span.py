@@ -50,4 +50,4 @@ def test_first_weeks_fill_the_whole_span_and_hold_about_as_much_on_any_day(end):
 
     assert 430 < count(start, end) < 510
     assert count(start, over) > 175
-    assert count(end - span.BUSY, end) > 130
+    assert count(end - span.BUSY, end) > 175
