@@ -371,6 +371,7 @@ def run(data: Path, kind: str, limit: int | None, folder: Path) -> dict[str, Any
             writer.writerows(rows)
     with databases(kind, folder, data) as (first, second):
         whole, took = timed(first, file)
+        print(json.dumps({"database": kind, **whole, **took}), file=sys.stderr, flush=True)  # the rest takes a while
         stands = cases(first.url)
         again, _took = timed(first, file)
         half = killed(second, file)
