@@ -71,7 +71,8 @@ def _areas_of(by: Actor) -> set[int]:
 
 def _shown(row: Mapping[str, Any], by: Actor) -> Shown:
     kind = "own" if row["owner_id"] is not None else "role" if row["role"] else "shared"
-    query = {name: str(value) for name, value in (row["query"] or {}).items()}
+    # in one order: PostgreSQL keeps the keys of a JSON value in its own
+    query = {name: str(row["query"][name]) for name in queue_query.PARAMETERS if name in row["query"]}
     return Shown(
         id=row["id"], name=row["name"], desk=row["desk"], kind=kind, query=query, area_id=row["area_id"],
         path=f"queue/{row['desk']}/" + (f"?{urlencode(query)}" if query else ""), role=row["role"],
