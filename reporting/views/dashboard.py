@@ -1,6 +1,7 @@
 """The leaders' dashboard: one page, and the same as a wall. Every figure is made in ``reporting.selectors``."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -38,6 +39,7 @@ SPANS: Mapping[str, tuple[Any, Any, Any]] = {
 }
 DUE_ROWS = 7
 WALL_DEPARTMENTS = 8
+MOST_INNER = 1500
 SECONDS = 60
 SORTED_BY = {"areas": boards.AREA_COLUMNS, "departments": boards.DEPARTMENT_COLUMNS}
 
@@ -375,16 +377,22 @@ def _sorted(rows: Sequence[boards.BoardRow], by: str, line: Any) -> list[Line]:
 
 
 def _map(by: Actor, shown: Dashboard) -> dict[str, Any]:
-    record = areas.find(shown.area_id)
     above = trail(by, shown.area_id, shown.span)[-2:-1]
     return {
         **maps.configuration(by),
         "area": shown.area_id,
         "level": shown.board_level,
-        "own": record.level if record else None,
+        "inner": _inner(shown),
         "span": shown.span,
         "up": above[0][1] if above else "",
     }
+
+
+def _inner(shown: Dashboard) -> int | None:
+    """The deepest level whose lines are few enough to be drawn within the areas of the map."""
+    counts = Counter(r.level for r in areas.index().subtree(shown.area_id)) if shown.area_id is not None else Counter()
+    fitting = [level for level, count in counts.items() if level > shown.board_level and count <= MOST_INNER]
+    return max(fitting, default=None)
 
 
 def _values(shown: Dashboard) -> dict[int, tuple[int, int]]:

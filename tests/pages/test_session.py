@@ -10,7 +10,7 @@ pytestmark = pytest.mark.django_db
 HOMES = {
     "acceptor": "/queue/accept/", "duty_chief": "/queue/file/", "dispatcher": "/queue/dispatch/",
     "verifier": "/queue/verify/", "supervisor": "/queue/supervise/", "department_handler": "/inbox/",
-    "grid_worker": "/tasks/", "leader": "/queue/approve/", "system_admin": "/ops/", "nobody": "/notices/",
+    "grid_worker": "/tasks/", "leader": "/dashboard/", "system_admin": "/ops/", "nobody": "/notices/",
 }  # fmt: skip
 
 
