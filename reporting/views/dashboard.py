@@ -209,27 +209,39 @@ def _tiles(shown: Dashboard, asked: Asked, before: str, short: str) -> list[Said
     def line(key: str) -> present.Spark:
         return present.spark(shown.sparks[key], days)
 
+    def explained(one: Said, more: str) -> Said:
+        return replace(one, definition=f"{one.definition}{boards.definition(more)}")
+
     def counted(key: str, words: str) -> Said:
         trend = shown.counters[key][shown.span]
         one = present.said(trend.now, key, asked, label=words % {"span": short}, stretch=shown.span)
-        return replace(one, note=present.step(trend, before), spark=line(key))
+        return explained(replace(one, note=present.step(trend, before), spark=line(key)), "trend")
 
     def ratio(key: str) -> Said:
         trend = shown.ratios[key]
-        return replace(present.said(trend.now, key, asked), note=present.points(trend, before), spark=line(key))
+        one = present.said(trend.now, key, asked)
+        return explained(replace(one, note=present.points(trend, before), spark=line(key)), "daily_ratio")
 
     standing, overdue = shown.figures["open_cases"], shown.figures["overdue_cases"]
     part = _("占在办 %(share)s") % {"share": f"{len(overdue.hits) / len(standing.hits):.1%}"} if standing.hits else ""
     return [
         counted("reported", _("%(span)s上报")),
         counted("closed", _("%(span)s办结")),
-        replace(
-            present.said(standing, "open_cases", asked, label=_("在办")),
-            note=present.step(shown.standing, _("昨日同时")), spark=line("open_cases"),
+        explained(
+            replace(
+                present.said(standing, "open_cases", asked, label=_("在办")),
+                note=present.step(shown.standing, _("昨日同时")), spark=line("open_cases"),
+            ),
+            "trend",
         ),
-        replace(present.said(overdue, "overdue_cases", asked, label=_("已超"), tone="over"),
+        explained(
+            replace(
+                present.said(overdue, "overdue_cases", asked, label=_("已超"), tone="over"),
                 note=part or _("没有在办案件"),
-                share=round(100 * len(overdue.hits) / len(standing.hits)) if standing.hits else None),
+                share=round(100 * len(overdue.hits) / len(standing.hits)) if standing.hits else None,
+            ),
+            "overdue_share",
+        ),
         ratio("closing_on_time_ratio"),
         ratio("satisfaction_ratio"),
     ]  # fmt: skip

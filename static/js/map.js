@@ -78,6 +78,7 @@ export class AreaMap extends EventTarget {
     host.classList.add("gg-areamap");
     this.#map = L.map(host, {
       attributionControl: false, zoomControl: false, keyboard: false, scrollWheelZoom: wheel, zoomSnap: 0.25,
+      dragging: !matchMedia("(pointer: coarse)").matches, // one finger scrolls the page, two move the map
       zoomDelta: 0.5, minZoom: 4, maxZoom: 19, doubleClickZoom: false, renderer: L.svg({ padding: 0.5 }),
       fadeAnimation: false, zoomAnimation: !matchMedia("(prefers-reduced-motion: reduce)").matches,
     });

@@ -52,7 +52,7 @@ def test_simplifying_wavy_neighbours_leaves_no_sliver_and_fewer_points():
     edge = list(zip(x, wave, strict=True))
     above = shapely.Polygon([*edge, (104.1, 36.1), (104, 36.1)])
     below = shapely.Polygon([*edge, (104.1, 35.9), (104, 35.9)])
-    made = outlines.simplified(shapely.to_wkb([above, below]), 400.0)
+    made = outlines.simplified(list(shapely.to_wkb([above, below])), 400.0)
     assert shapely.coverage_is_valid(made)
     assert shapely.get_num_coordinates(made).sum() < 60
     assert shapely.intersection(made[0], made[1]).area == 0
