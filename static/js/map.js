@@ -190,6 +190,7 @@ export class AreaMap extends EventTarget {
   #draw() {
     const { unit, areas, borders, edge } = this.#shown;
     const focused = this.#current;
+    const hadFocus = this.#layers.get(focused)?.getElement() === document.activeElement && this.#layers.has(focused);
     for (const layer of [this.#drawn, this.#lines, this.#names]) layer.clearLayers();
     this.#layers.clear();
     this.#labels.clear();
@@ -228,6 +229,7 @@ export class AreaMap extends EventTarget {
     this.#rove();
     this.#colour();
     this.select(this.#selected);
+    if (hadFocus) this.#layers.get(this.#current)?.getElement().focus(); // finer shapes came while it was read
   }
 
   #colour() {
