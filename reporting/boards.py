@@ -3,6 +3,7 @@
 Every number here is a :class:`~reporting.indicators.Figure`, and so names the cases behind it.
 """
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -47,7 +48,7 @@ DEFINITIONS: Mapping[str, Any] = {
     "due_soon": _("在办案件中正在计时的环节，按到期先后；已过时限的在前。没有环节计时的案件以全程时限计。"),
     "flow": _("各时段内上报和结案的案件数，口径同上报数、结案数；虚线为上一个同样长的时段的上报数。单位：件。"),
     "daily_ratio": _("折线为近 14 天逐日的比例；时限类按当天到期、按现在所知的结果计。"),
-    "overdue_share": _("在办案件中已超期的比例。"),
+    "overdue_share": _("横条为在办案件中已超期的比例。"),
     "map": _("按案件位置所在区域，此刻在办和已超期的案件数；未定位的案件不上图。单位：件。"),
 }
 
@@ -171,22 +172,22 @@ def open_at(facts: Facts, instants: Iterable[datetime]) -> list[Figure]:
     The instants lie within the period for which ``facts`` were read: a case that ended before it is not among them.
     """
     moments = list(instants)
+    order = sorted(range(len(moments)), key=moments.__getitem__)
+    times = [moments[position] for position in order]
     found: list[list[Ref]] = [[] for _moment in moments]
     for case in facts.cases:
-        is_open, after = case.is_open, list(zip(case.entries, (*case.entries[1:], None), strict=True))
-        stretches = []  # (from, until, seq) of the stretches in which the case was open, the last first
-        for entry, following in reversed(after):
-            if is_open:
-                stretches.append((entry.at, following.at if following else None, entry.seq))
+        is_open, until = case.is_open, times[-1]
+        for entry in reversed(case.entries):
+            if is_open:  # from this entry to the one after it
+                for position in order[bisect_right(times, entry.at) : bisect_right(times, until)]:
+                    found[position].append(Ref(case.number, entry.seq))
+            until = entry.at
+            if until < times[0]:
+                break
             if entry.action in _ENDING:
                 is_open = True
             elif entry.action in _REVIVING:
                 is_open = False
-        for refs, moment in zip(found, moments, strict=True):
-            for start, until, seq in stretches:
-                if start < moment and (until is None or moment <= until):
-                    refs.append(Ref(case.number, seq))
-                    break
     return [Figure(Unit.CASES, tuple(refs)) for refs in found]
 
 

@@ -7,10 +7,12 @@ later does not reach back, even if it was asked for before (the grant moves the 
 time). What alone may reach back is an exemption (免责), because it says nothing about time: see ``is_exempt``.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from incidents.workflow import ENDED, WITH_LIVE_TICKET, Action, Status
@@ -114,21 +116,29 @@ class CaseFact:
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """The clocks by kind and the entries by action, each with its case, in the order of the cases."""
+    """The clocks by kind, in the order of the cases; the entries by action, each with its case, in the order of time.
+
+    ``times`` are those of the entries; each entry has its place in the order of the cases.
+    """
 
     clocks: Mapping[str, Sequence[ClockFact]]
-    entries: Mapping[str, Sequence[tuple[CaseFact, Entry]]]
+    entries: Mapping[str, Sequence[tuple[datetime, int, CaseFact, Entry]]]
+    times: Mapping[str, Sequence[datetime]]
 
     @classmethod
     def of(cls, cases: Iterable[CaseFact]) -> "_Index":
         clocks: dict[str, list[ClockFact]] = {}
-        entries: dict[str, list[tuple[CaseFact, Entry]]] = {}
+        entries: dict[str, list[tuple[datetime, int, CaseFact, Entry]]] = {}
+        place = 0
         for case in cases:
             for clock in case.clocks:
                 clocks.setdefault(clock.kind, []).append(clock)
             for entry in case.entries:
-                entries.setdefault(entry.action, []).append((case, entry))
-        return cls(clocks, entries)
+                place += 1
+                entries.setdefault(entry.action, []).append((entry.at, place, case, entry))
+        for found in entries.values():
+            found.sort(key=itemgetter(0, 1))
+        return cls(clocks, entries, {action: [row[0] for row in found] for action, found in entries.items()})
 
 
 @dataclass(frozen=True)
@@ -148,11 +158,12 @@ class Facts:
 
     def happened(self, *actions: str) -> Iterator[tuple[CaseFact, Entry]]:
         """The entries of the period with one of the actions; of each action in the order of the cases."""
-        start, end = self.period.start, self.period.end
         for action in actions:
-            for case, entry in self._index.entries.get(action, ()):
-                if start <= entry.at < end:
-                    yield case, entry
+            times = self._index.times.get(action, ())
+            first, after = bisect_left(times, self.period.start), bisect_left(times, self.period.end)
+            rows = self._index.entries.get(action, ())[first:after]
+            for _at, _place, case, entry in sorted(rows, key=itemgetter(1)):
+                yield case, entry
 
     def within(self, area_id: int) -> "Facts":
         """The cases that lie in the area, of whatever level."""
@@ -169,7 +180,9 @@ class Facts:
 
     def of_departments(self, department_ids: Collection[int]) -> "Facts":
         """What the departments had to do with: their lead tickets, the clocks and entries under those."""
-        return self._narrowed(lambda case, ticket: ticket.department_id in department_ids)
+        theirs = (case for case in self.cases if any(t.department_id in department_ids for t in case.tickets))
+        mine = replace(self, cases=tuple(theirs))
+        return mine._narrowed(lambda case, ticket: ticket.department_id in department_ids)
 
     def of_person(self, user_id: int, worker_id: int | None = None) -> "Facts":
         """What one field worker did: what became of his reports, checks and verifications, his own tickets."""

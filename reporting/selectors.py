@@ -38,8 +38,8 @@ class Dashboard:
     """Everything that the dashboard shows of one area, or of all that the person sees, at one instant.
 
     ``board_level``: the level of the areas on the board and the map, the first below the area that has several.
-    ``figures``: by key, over ``period``, which is the span that was chosen (of SPANS). ``standing``: the open cases now and one day ago.
-    ``sparks``: by key, day by day, the last unfinished.
+    ``figures``: by key, over ``period``, which is the span that was chosen (of SPANS). ``standing``: the open cases
+    now and one day ago. ``sparks``: by key, day by day, the last unfinished.
     """
 
     at: datetime

@@ -22,7 +22,7 @@ from reporting.selectors import Dashboard
 
 #: So long it is shown although the journal has grown, and so long while it has not: clocks run out without an entry.
 FRESH = timedelta(seconds=4)
-STANDS = timedelta(seconds=50)
+STANDS = timedelta(seconds=15)
 MANY = 64
 
 

@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from gridgov.common import reference
 from incidents import triggers
+from reporting import shared
 from tests.worlds import World, make_world
 
 # How long one example takes says something about the machine, not about the code.
@@ -56,6 +57,7 @@ def _flush_past_the_journal() -> Iterator[None]:
 def _fresh_reference_data() -> None:
     """What the process keeps of the database is of the test before, whose data are gone."""
     reference.forget()
+    shared.forget()
     Path(conf.settings.CHECKPOINT_FILE).unlink(missing_ok=True)
 
 

@@ -115,7 +115,7 @@ def map_cases(request: HttpRequest) -> HttpResponse:
         raise NotFound(_("没有这张地图。"))
     box = _snapped(box, zoom)
     area_id = scope_of(request.actor, _whole(request, "area"))
-    key = f"map_cases:{request.actor.user_id}:{area_id}:{zoom}:{box}"
+    key = f"map_cases:{request.actor.user_id}:{area_id}:{zoom}:{','.join(map(str, box))}"
     body: str | None = cache.get(key)
     if body is None:
         answer = _cases(request.actor, area_id, box, zoom)

@@ -1,6 +1,7 @@
 """The leaders' dashboard: one page, and the same as a wall. Every figure is made in ``reporting.selectors``."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -38,6 +39,7 @@ SPANS: Mapping[str, tuple[Any, Any, Any]] = {
 }
 DUE_ROWS = 7
 WALL_DEPARTMENTS = 8
+MOST_INNER = 1500
 SECONDS = 60
 SORTED_BY = {"areas": boards.AREA_COLUMNS, "departments": boards.DEPARTMENT_COLUMNS}
 
@@ -207,27 +209,39 @@ def _tiles(shown: Dashboard, asked: Asked, before: str, short: str) -> list[Said
     def line(key: str) -> present.Spark:
         return present.spark(shown.sparks[key], days)
 
+    def explained(one: Said, more: str) -> Said:
+        return replace(one, definition=f"{one.definition}{boards.definition(more)}")
+
     def counted(key: str, words: str) -> Said:
         trend = shown.counters[key][shown.span]
         one = present.said(trend.now, key, asked, label=words % {"span": short}, stretch=shown.span)
-        return replace(one, note=present.step(trend, before), spark=line(key))
+        return explained(replace(one, note=present.step(trend, before), spark=line(key)), "trend")
 
     def ratio(key: str) -> Said:
         trend = shown.ratios[key]
-        return replace(present.said(trend.now, key, asked), note=present.points(trend, before), spark=line(key))
+        one = present.said(trend.now, key, asked)
+        return explained(replace(one, note=present.points(trend, before), spark=line(key)), "daily_ratio")
 
     standing, overdue = shown.figures["open_cases"], shown.figures["overdue_cases"]
     part = _("占在办 %(share)s") % {"share": f"{len(overdue.hits) / len(standing.hits):.1%}"} if standing.hits else ""
     return [
         counted("reported", _("%(span)s上报")),
         counted("closed", _("%(span)s办结")),
-        replace(
-            present.said(standing, "open_cases", asked, label=_("在办")),
-            note=present.step(shown.standing, _("昨日同时")), spark=line("open_cases"),
+        explained(
+            replace(
+                present.said(standing, "open_cases", asked, label=_("在办")),
+                note=present.step(shown.standing, _("昨日同时")), spark=line("open_cases"),
+            ),
+            "trend",
         ),
-        replace(present.said(overdue, "overdue_cases", asked, label=_("已超"), tone="over"),
+        explained(
+            replace(
+                present.said(overdue, "overdue_cases", asked, label=_("已超"), tone="over"),
                 note=part or _("没有在办案件"),
-                share=round(100 * len(overdue.hits) / len(standing.hits)) if standing.hits else None),
+                share=round(100 * len(overdue.hits) / len(standing.hits)) if standing.hits else None,
+            ),
+            "overdue_share",
+        ),
         ratio("closing_on_time_ratio"),
         ratio("satisfaction_ratio"),
     ]  # fmt: skip
@@ -375,16 +389,22 @@ def _sorted(rows: Sequence[boards.BoardRow], by: str, line: Any) -> list[Line]:
 
 
 def _map(by: Actor, shown: Dashboard) -> dict[str, Any]:
-    record = areas.find(shown.area_id)
     above = trail(by, shown.area_id, shown.span)[-2:-1]
     return {
         **maps.configuration(by),
         "area": shown.area_id,
         "level": shown.board_level,
-        "own": record.level if record else None,
+        "inner": _inner(shown),
         "span": shown.span,
         "up": above[0][1] if above else "",
     }
+
+
+def _inner(shown: Dashboard) -> int | None:
+    """The deepest level whose lines are few enough to be drawn within the areas of the map."""
+    counts = Counter(r.level for r in areas.index().subtree(shown.area_id)) if shown.area_id is not None else Counter()
+    fitting = [level for level, count in counts.items() if level > shown.board_level and count <= MOST_INNER]
+    return max(fitting, default=None)
 
 
 def _values(shown: Dashboard) -> dict[int, tuple[int, int]]:

@@ -1,8 +1,9 @@
 """How figures are said on a page (pure): value, unit, count, cause of a gap, definition, and where the cases are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -34,20 +35,35 @@ class Said:
     spark: "Spark | None" = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """What every link of one dashboard repeats, so that it leads to the very cases that were counted."""
 
     at: datetime
     area_id: int | None
     span: str
-    more: Mapping[str, str] = field(default_factory=dict)
 
     def href(self, key: str, **more: object) -> str:
         """The address of the cases behind the figure ``key``."""
-        query = {"at": self.at.isoformat(), "area": self.area_id, "span": self.span, **self.more, **more}
-        told = {name: str(value) for name, value in query.items() if value not in (None, "")}
-        return f"{reverse('reporting:figure', args=[key])}?{urlencode(told)}"
+        if not more:
+            return self._page.replace(_KEY, key) + self._query
+        query = {"at": self.at.isoformat(), "area": self.area_id, "span": self.span, **more}
+        return self._page.replace(_KEY, key) + _query(query)
+
+    @cached_property
+    def _page(self) -> str:
+        return reverse("reporting:figure", args=[_KEY])
+
+    @cached_property
+    def _query(self) -> str:
+        return _query({"at": self.at.isoformat(), "area": self.area_id, "span": self.span})
+
+
+_KEY = "-key-"
+
+
+def _query(told: Mapping[str, object]) -> str:
+    return "?" + urlencode({name: str(value) for name, value in told.items() if value not in (None, "")})
 
 
 def said(figure: Figure, key: str, asked: Asked, *, label: str = "", tone: str = "", **more: object) -> Said:

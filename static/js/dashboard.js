@@ -11,6 +11,7 @@ const values = () => JSON.parse(document.querySelector("[data-values]").dataset.
 const map = configuration.area === null ? null : new AreaMap(host, configuration, {
   area: configuration.area,
   level: configuration.level,
+  inner: configuration.inner,
   values: values(),
   canGoUp: configuration.up !== "",
 });

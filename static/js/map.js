@@ -68,18 +68,21 @@ export class AreaMap extends EventTarget {
   #selected = null; #legend; #state; #source; #fetching = null; #casesOn = false; #areasOn = true; #options;
   #casesTimer = 0; #asked = 0; #tiles = []; #current = null; #plain = false; #pinned = null; #pinLayer = L.layerGroup();
 
-  constructor(host, configuration, { area, level, values = {}, wheel = false, canGoUp = false, controls = true, padding = 12, plain = false, cases = false } = {}) {
+  /** `inner`: a deeper level whose lines are drawn within the areas; `controls`: buttons and the choice of layers;
+   *  `plain`: areas without counts; `cases`: the cases are shown from the beginning. */
+  constructor(host, configuration, { area, level, inner = null, values = {}, wheel = false, canGoUp = false, controls = true, padding = 12, plain = false, cases = false } = {}) {
     super();
     this.#config = configuration;
     this.#words = configuration.words;
     this.#area = area;
     this.#level = level;
     this.#values = values;
-    this.#options = { canGoUp, padding };
+    this.#options = { canGoUp, padding, inner };
     host.classList.toggle("gg-areamap-plain", plain);
     host.classList.add("gg-areamap");
     this.#map = L.map(host, {
       attributionControl: false, zoomControl: false, keyboard: false, scrollWheelZoom: wheel, zoomSnap: 0.25,
+      dragging: !matchMedia("(pointer: coarse)").matches, // one finger scrolls the page, two move the map
       zoomDelta: 0.5, minZoom: 4, maxZoom: 19, doubleClickZoom: false, renderer: L.svg({ padding: 0.5 }),
       fadeAnimation: false, zoomAnimation: !matchMedia("(prefers-reduced-motion: reduce)").matches,
     });
@@ -112,9 +115,10 @@ export class AreaMap extends EventTarget {
   get leaflet() { return this.#map; }
 
   /** Another area, or another level of it. Resolves once it is drawn. */
-  async show({ area, level, values, canGoUp = this.#options.canGoUp }) {
+  async show({ area, level, inner = null, values, canGoUp = this.#options.canGoUp }) {
     this.#area = area;
     this.#level = level;
+    this.#options.inner = inner;
     this.#options.canGoUp = canGoUp;
     this.#selected = null;
     if (values) this.#values = values;
@@ -181,12 +185,17 @@ export class AreaMap extends EventTarget {
     this.#fetching?.abort();
     const asking = (this.#fetching = new AbortController());
     const detail = fit ? 1 : detailOf(this.#map.getZoom(), this.#config.details);
-    const query = new URLSearchParams({ area: this.#area, level: this.#level, detail });
-    try {
+    const ask = async (level) => {
+      const query = new URLSearchParams({ area: this.#area, level, detail });
       const answer = await fetch(`${this.#config.areas}?${query}`, { signal: asking.signal, headers: { Accept: "application/json" } });
       if (answer.redirected) throw new Error(this.#words.signed_out);
       if (!answer.ok) throw new Error(`${this.#words.failed} (${answer.status})`);
-      this.#shown = { ...(await answer.json()), detail };
+      return answer.json();
+    };
+    try {
+      const { inner } = this.#options;
+      const [shown, within] = await Promise.all([ask(this.#level), inner > this.#level ? ask(inner) : null]);
+      this.#shown = { ...shown, within, detail };
     } catch (problem) {
       if (problem.name === "AbortError") return;
       this.#say(problem instanceof TypeError ? this.#words.failed : problem.message, true);
@@ -205,6 +214,7 @@ export class AreaMap extends EventTarget {
   #draw() {
     const { unit, areas, borders, edge } = this.#shown;
     const focused = this.#current;
+    const hadFocus = this.#layers.get(focused)?.getElement() === document.activeElement && this.#layers.has(focused);
     for (const layer of [this.#drawn, this.#lines, this.#names]) layer.clearLayers();
     this.#layers.clear();
     this.#labels.clear();
@@ -231,6 +241,11 @@ export class AreaMap extends EventTarget {
     }
     const line = (points, className) =>
       L.polyline(unpacked(points, unit), { pane: "lines", className, interactive: false, smoothFactor: 0 }).addTo(this.#lines);
+    const { within } = this.#shown;
+    if (within) {
+      const rings = within.areas.flatMap((area) => area.shape.flat()).map((ring) => unpacked(ring, within.unit));
+      L.polygon(rings.map((ring) => [ring]), { pane: "lines", className: "gg-inner", interactive: false, smoothFactor: 0 }).addTo(this.#lines);
+    }
     for (const points of borders) line(points, "gg-border");
     for (const points of edge) line(points, "gg-edge");
     this.#source.textContent = [this.#words.datum, this.#shown.attribution, ...this.#tiles.filter((t) => this.#map.hasLayer(t.layer)).map((t) => t.attribution)].filter(Boolean).join(" · ");
@@ -238,6 +253,7 @@ export class AreaMap extends EventTarget {
     this.#rove();
     this.#colour();
     this.select(this.#selected);
+    if (hadFocus) this.#layers.get(this.#current)?.getElement().focus(); // finer shapes came while it was read
   }
 
   #colour() {

@@ -14,11 +14,13 @@ const address = (area) => `?${new URLSearchParams({ area, span: configuration.sp
 const map = configuration.area === null ? null : new AreaMap(host, configuration, {
   area: configuration.area,
   level: configuration.level,
+  inner: configuration.inner,
   values: values(),
   canGoUp: configuration.up !== "",
   controls: false,
   padding: Math.round(28 * unit()),
 });
+map?.showCases(true);
 map?.addEventListener("open", ({ detail }) => { if (detail.id !== configuration.area) location.href = address(detail.id); });
 map?.addEventListener("up", () => { location.href = `${configuration.up}&wall=1`; });
 
@@ -36,6 +38,7 @@ const fresh = new Freshness(head, (page) => {
     shown.textContent = time.textContent;
   }
   map?.setValues(values());
+  map?.showCases(true);
   chart.update(table());
 });
 

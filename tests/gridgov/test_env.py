@@ -120,3 +120,21 @@ def test_secrets_are_checked(secret, journal, ids):
 def test_postgresql_needs_redis(embedded, redis, ids):
     with override_settings(EMBEDDED=embedded, REDIS_URL=redis, TESTING=False):
         assert [message.id for message in check_deployment()] == ids
+
+
+def test_tile_sources_are_read_and_others_than_cgcs2000_refused(monkeypatch):
+    source = '{"name": "自建", "url": "/tiles/{z}/{x}/{y}.png", "attribution": "审图号", "datum": "%s"}'
+    monkeypatch.setenv("GRIDGOV_X", "")
+    assert env.tile_sources("GRIDGOV_X") == []
+    monkeypatch.setenv("GRIDGOV_X", f"[{source % 'wgs84'}]")
+    assert [(s.name, s.datum, s.max_zoom) for s in env.tile_sources("GRIDGOV_X")] == [("自建", "wgs84", 18)]
+    for wrong in (
+        f"[{source % 'gcj02'}]",
+        "{}[",
+        '[{"name": "x"}]',
+        '[{"name": "x", "url": "ftp://x", "attribution": "y"}]',
+        '[{"name": "x", "url": "https://x/{z}", "attribution": ""}]',
+    ):
+        monkeypatch.setenv("GRIDGOV_X", wrong)
+        with pytest.raises(ImproperlyConfigured, match="GRIDGOV_X"):
+            env.tile_sources("GRIDGOV_X")
