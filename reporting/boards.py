@@ -264,7 +264,10 @@ def department_board(facts: Facts, departments: Mapping[int, Collection[int]]) -
     ``departments``: id → ids of itself and everything below it.
     """
     rows = []
+    busy = {ticket.department_id for case in facts.cases for ticket in case.tickets}
     for department_id, below in departments.items():
+        if busy.isdisjoint(below):
+            continue
         own = facts.of_departments(below)
         if own.cases:
             rows.append(BoardRow(department_id, _figures(own, DEPARTMENT_COLUMNS)))
