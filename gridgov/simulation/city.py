@@ -357,11 +357,11 @@ def _places(cast: Cast) -> list[AreaRecord]:
 
 
 def _shares(places: Sequence[AreaRecord], cast: Cast) -> list[float]:
-    """As of :func:`reports.shares`; at home is the district with most grids."""
+    """As of :func:`reports.shares`; at home is the district where most places have a grid leader."""
     districts = [area.chain[Level.DISTRICT - 1] for area in places]
-    grids = Counter(area.chain[Level.DISTRICT - 1] for area in places if area.level == Level.GRID)
-    home = grids.most_common(1)[0][0] if grids else None
-    return reports.shares(districts, [cast.is_led(area.id) for area in places], home)
+    is_led = [cast.is_led(area.id) for area in places]
+    led = Counter(district for district, leads in zip(districts, is_led, strict=True) if leads)
+    return reports.shares(districts, is_led, led.most_common(1)[0][0] if led else None)
 
 
 def _running_out(view: View) -> Iterable[tuple[datetime, Callable[..., int]]]:

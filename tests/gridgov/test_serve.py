@@ -204,3 +204,34 @@ def stream_of_somebody(folder, port):
         yield connection.getresponse()
     finally:
         connection.close()
+
+
+def test_serve_started_again_keeps_what_was_there(migrated):
+    database = migrated / "gridgov.sqlite3"
+
+    def counts():
+        with sqlite3.connect(database, timeout=20) as plain:
+            return plain.execute("SELECT (SELECT COUNT(*) FROM common_user), MAX(id) FROM common_user").fetchone()
+
+    made = manage(
+        migrated, "shell", "--no-imports", "-c",
+        "from gridgov.common.models import User; User.objects.create(username='kept')",
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    before = counts()
+    for _start in range(2):
+        port = free_port()
+        server = start(migrated, port)
+        try:
+            while f":{port}/" not in server.stdout.readline():
+                assert server.poll() is None
+            assert status(port, "/admin/login/") == 200
+            server.send_signal(signal.SIGINT)
+            output, _ = server.communicate(timeout=60)
+            assert server.returncode == 0, output
+        finally:
+            if server.poll() is None:
+                server.kill()
+                server.wait()
+        assert group_is_gone(server.pid)
+        assert counts() == before

@@ -17,12 +17,18 @@ from gridgov.simulation.summary import figures
 from incidents import journal
 from incidents.models import Clock, Incident, JournalEntry
 from incidents.workflow import WITH_LIVE_TICKET
+from personnel.assessment_models import Assessment
 leads = Ticket.objects.filter(is_lead=True, state__in=Ticket.LIVE)
 with_handler = Incident.objects.filter(status__in=WITH_LIVE_TICKET)
 print(json.dumps(figures() | {
     "whole": journal.verify().is_whole,
     "live_on_ended": Clock.objects.filter(state__in=Clock.LIVE, incident__ended_at__isnull=False).count(),
     "leads_fit": sorted(leads.values_list("incident", flat=True)) == sorted(with_handler.values_list("pk", flat=True)),
+    "transfers": JournalEntry.objects.filter(action="transfer").count(),
+    "districts": Incident.objects.values("district").distinct().count(),
+    "scored": Assessment.objects.filter(score__isnull=False).count(),
+    "answered": Assessment.objects.filter(state="replied").count(),
+    "published": Assessment.objects.filter(state="published").count(),
     "failed": JournalEntry.objects.exclude(last_error="").count(),
 }))
 """
@@ -31,7 +37,8 @@ print(json.dumps(figures() | {
 def ran(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     result = manage(folder, *arguments)
     assert result.returncode == 0, result.stderr
-    assert "ERROR" not in result.stderr
+    for fault in ("ERROR", "WARNING"):
+        assert fault not in result.stderr, result.stderr
     assert "Traceback" not in result.stderr
     return result
 
@@ -55,6 +62,8 @@ def test_a_hundred_hours_of_the_real_city(tmp_path):
         assert figures[name] >= 10, figures
     assert (figures["whole"], figures["leads_fit"]) == (True, True)
     assert (figures["live_on_ended"], figures["failed"]) == (0, 0)
+    assert figures["transfers"] > 0
+    assert figures["districts"] == 8
 
 
 @pytest.mark.slow
@@ -67,6 +76,9 @@ def test_seeding_twice_changes_nothing(tmp_path):
     assert first[-2:] == second[-2:]
     assert 350 <= before["closed"] <= 480
     assert 90 <= before["open"] <= 170
+    assert before["scored"] > 50
+    assert before["answered"] > 0
+    assert before["published"] == 0
 
 
 def figures_of(folder: Path) -> dict[str, int]:
