@@ -15,7 +15,7 @@ from gridgov.simulation.words import SAID, TOPICS
 from incidents.workflow import Action, Status
 
 #: So long people wait for what the system does by itself.
-_SYSTEM_MINUTES = 25
+_SYSTEM_MINUTES = 45
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,12 +353,20 @@ def _milestone(a: _At) -> Move | None:
     )
 
 
+#: Work that is given days often takes them.
+_LONG = timedelta(hours=20)
+_TAKES_ITS_TIME = 0.6
+
+
 def _feed_back(a: _At, due: datetime | None) -> Move:
     view = a.view
     again = 0.4 if view.reworks else 1.0
     when = a.after(200 * again, Shift.DEPARTMENT)
     if due is not None and due > a.now:
-        latest = a.now + (due - a.now) * a.rng.uniform(0.45, 0.9)
+        left = due - a.now
+        latest = a.now + left * a.rng.uniform(0.45, 0.9)
+        if left > _LONG and not view.reworks and a.chance(_TAKES_ITS_TIME):
+            when = a.town.on_duty(a.now + left * a.rng.uniform(0.35, 0.9) * a.town.pace, Shift.DEPARTMENT, a.rng)
         if a.fate.late and due - a.now < timedelta(hours=60):
             when = a.town.on_duty(due + timedelta(minutes=a.rng.randint(15, 200)), Shift.DEPARTMENT, a.rng)
         elif when > latest:
