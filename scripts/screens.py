@@ -19,11 +19,14 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from scripts import programs
 
 DESKTOP = {"width": 1440, "height": 900}
+WALL = {"width": 1920, "height": 1080}
 PHONE = {"width": 390, "height": 844}
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 )  # fmt: skip
+#: Maps and charts are drawn, animations over.
+SETTLE_MS = 1500
 PASSWORD = "wangge-2026"  # noqa: S105 of every account of the demonstration
 #: 西固中路社区第1网格, where the account grid_worker is posted.
 LON, LAT = 103.64547, 36.06713
@@ -101,7 +104,12 @@ def walk(people: People, shoot: Any) -> str:
     worker.wait_for_url("**/report/done/*/")
     number = worker.url.rstrip("/").rsplit("/", 1)[-1]
 
+    shoot("workbench", "supervisor", "/work/supervise/")
     shoot("queue", "supervisor", "/queue/supervise/")
+    shoot("dashboard", "leader", "/dashboard/?span=month")
+    shoot("assessments", "grid_leader", "/assessments/")
+    shoot("today", "grid_leader", "/today/")
+    shoot("wall", "leader", "/dashboard/?span=month&wall=1", WALL)
     people.act("acceptor", number, "accept")
     people.act("duty_chief", number, "file", standard="C0118-2")
     people.act("dispatcher", number, "dispatch")
@@ -131,11 +139,15 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=programs.chromium(), args=list(FLAGS))
         people = People(browser, base, given.password)
 
-        def shoot(name: str, login: str, path: str) -> None:
-            for size, suffix in ((DESKTOP, ""), (PHONE, "-phone")):
+        def shoot(name: str, login: str, path: str, *sizes: dict[str, int]) -> None:
+            for size in sizes or (DESKTOP, PHONE):
+                suffix = "-phone" if size is PHONE else ""
                 page = people.page(login, size)
                 page.goto(path)
-                page.wait_for_load_state("networkidle")
+                # the event stream of the page never ends, so that the network is never idle
+                page.locator("[data-state=live], .gg-lamp:not([hidden]), [data-wall]").first.wait_for(state="attached")
+                page.wait_for_function("document.fonts.status === 'loaded'")
+                page.wait_for_timeout(SETTLE_MS)
                 page.screenshot(path=str(given.out / f"{name}{suffix}.png"))
 
         number = walk(people, shoot)

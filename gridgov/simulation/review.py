@@ -47,10 +47,10 @@ def _review(month: AssessmentMonth, reviewed_at: datetime, replied_at: datetime)
     users = User.objects.in_bulk()
     rows: dict[int, list[Assessment]] = {}
     for row in Assessment.objects.filter(month=month).order_by("grid__code"):
-        rows.setdefault(areas.chain(row.grid_id)[Level.COMMUNITY - 1] or 0, []).append(row)
-    held = permissions.holders(
-        on=clock.local_date(reviewed_at), areas_in=sorted(rows.keys() - {0}), role=Role.GRID_LEADER.value
-    )
+        for area_id in areas.chain(row.grid_id)[Level.STREET - 1 :]:
+            if area_id is not None:
+                rows.setdefault(area_id, []).append(row)
+    held = permissions.holders(on=clock.local_date(reviewed_at), areas_in=sorted(rows), role=Role.GRID_LEADER.value)
     for leader in held:
         found = [row for row in rows[leader.area_id] if row.worker_id not in (None, leader.user_id)]
         for row, is_answered in zip(found, (False, True), strict=False):
