@@ -145,7 +145,7 @@ def main() -> None:
                 page = people.page(login, size)
                 page.goto(path)
                 # the event stream of the page never ends, so that the network is never idle
-                page.locator("[data-state=live], .gg-lamp:not([hidden]), [data-wall]").first.wait_for(state="attached")
+                page.locator("[data-state=live], html[data-bs-theme=dark]").first.wait_for(state="attached")
                 page.wait_for_function("document.fonts.status === 'loaded'")
                 page.wait_for_timeout(SETTLE_MS)
                 page.screenshot(path=str(given.out / f"{name}{suffix}.png"))
