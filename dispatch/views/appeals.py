@@ -15,7 +15,7 @@ from dispatch.models import Appeal, Ticket
 from dispatch.parties import is_handler
 from dispatch.selectors import CaseView, case_view, tickets_of
 from dispatch.views import case_parts as parts
-from dispatch.views.shell import page, show
+from dispatch.views.shell import is_field_worker, page, show
 from gridgov.common import clock
 from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
 from grids.capabilities import Capability
@@ -37,7 +37,7 @@ def is_decider(actor: Actor) -> bool:
 def listing(request: HttpRequest) -> HttpResponse:
     """What waits for the person's decision; what his department may appeal against, and how its appeals went."""
     actor: Actor = request.actor
-    decides, asks = is_decider(actor), bool(actor.department_ids or actor.worker_id)
+    decides, asks = is_decider(actor), bool(actor.department_ids) or is_field_worker(actor)
     if not decides and not asks:
         raise NotPermitted(_("你的岗位没有超时申诉。"), missing=Capability.DISPATCH)
     now = clock.now()
