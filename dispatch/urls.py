@@ -72,6 +72,7 @@ urlpatterns = [
     path("tasks/", inbox.tasks, name="tasks"),
     path("report/", report.report, name="report"),
     path("report/place/", report.place, name="place"),
+    path("report/where/", report.where, name="where"),
     path("report/done/<case:number>/", report.reported, name="reported"),
     path("cases/<case:number>/", case.case, name="case"),
     path("cases/<case:number>/act/<slug:action>/", case.act, name="act"),

@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from dispatch import appeals, drafts, handling
 from dispatch.actors import Actor
@@ -19,12 +20,13 @@ from dispatch.views import case_parts as parts
 from gridgov.common import clock
 from gridgov.common.errors import NotFound
 from incidents.attachments import limit
-from incidents.models import Attachment
+from incidents.models import Attachment, ClockKind
 from incidents.workflow import Action, RequestKind, Status
 
 LATELY = 6
 #: What a department does besides signing and feeding back, in the order of the page.
 OTHERS = (Action.REACH_MILESTONE.value, Action.RESUME.value)
+SHORT = {"return": gettext_lazy("退单"), "extend": gettext_lazy("延期"), "suspend": gettext_lazy("挂账")}
 ASKED = (RequestKind.RETURN.value, RequestKind.EXTEND.value, RequestKind.SUSPEND.value)
 
 
@@ -34,6 +36,7 @@ class Ask:
 
     kind: str
     label: str
+    short: str
     words: str
     count: int
     is_pending: bool
@@ -66,7 +69,8 @@ def ticket_of(number: str, actor: Actor) -> dict[str, Any]:
         raise NotFound(_("没有你们的工单。"))
     offers = {(o.action, o.request): o for o in open_actions(case, actor)}
     is_lead = ticket.is_lead and ticket.is_live
-    clocks = [c for c in parts.clocks(view, now) if not c["is_total"]]
+    own = tuple(str(ClockKind(kind).label) for kind in appeals.OF_THE_DEPARTMENT)
+    clocks = [c for c in parts.clocks(view, now) if c["label"].startswith(own)]
     photos = parts.photos(view)
     return {
         "view": view,
@@ -151,8 +155,8 @@ def _asks(case: Case, actor: Actor, offers: dict[tuple[str, bool], OpenAction], 
             form = ActionForm(offer, case, uploader_id=actor.user_id)
         found.append(
             Ask(
-                kind=left.kind, label=str(RequestKind(left.kind).label), words=left.words, count=left.count,
-                is_pending=left.is_pending, form=form,
+                kind=left.kind, label=str(RequestKind(left.kind).label), short=str(SHORT[left.kind]), words=left.words,
+                count=left.count, is_pending=left.is_pending, form=form,
                 url=reverse("pages:ask", args=[case.incident.number, left.kind]),
             )
         )  # fmt: skip
