@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -12,31 +12,17 @@ from dispatch import loop
 from dispatch.actors import Actor
 from dispatch.forms import ActionForm
 from dispatch.offers import OpenAction, open_actions
-from dispatch.selectors import CaseView, case_view
-from dispatch.steps import IMPOSE_AFTER_RETURNS
+from dispatch.selectors import CaseView, case_view, rulings_waiting_for
 from dispatch.views import case_parts as parts
 from dispatch.views.desks import FIELDS, row_of
 from dispatch.views.shell import page, show
-from dispatch.visibility import cases_of
 from gridgov.common import clock
 from gridgov.common.errors import Conflict, FieldError, FieldErrors, NotPermitted
-from grids import permissions
 from grids.capabilities import Capability
-from grids.spatial import areas
-from incidents.models import Incident
 from incidents.workflow import Action, Status
 from personnel.selectors import department_tree
 
 LISTED = 50
-
-
-def waiting_for(actor: Actor) -> QuerySet[Incident]:
-    """The filed cases of the centres in the person's areas that were given back twice or more."""
-    held = permissions.visible_area_ids(actor.grants, Capability.IMPOSE)
-    centres = {record.id for area_id in held for record in areas.index().subtree(area_id) if record.has_desk}
-    return cases_of(actor).filter(
-        holder__in=sorted(centres), status=Status.FILED, return_count__gte=IMPOSE_AFTER_RETURNS
-    )
 
 
 def _must_impose(actor: Actor) -> None:
@@ -49,7 +35,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     """What waits for a ruling, by least time left."""
     _must_impose(request.actor)
     now = clock.now()
-    found = waiting_for(request.actor).order_by(F("due_at").asc(nulls_last=True), "id").values(*FIELDS)[:LISTED]
+    found = rulings_waiting_for(request.actor).order_by(F("due_at").asc(nulls_last=True), "id").values(*FIELDS)[:LISTED]
     return show(request, "pages/rulings.html", {"now": now, "rows": [row_of(row, now) for row in found]})
 
 

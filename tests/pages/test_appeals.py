@@ -1,4 +1,4 @@
-"""The pages of the overdue appeal: the department asks, 派遣员 and then 受理员 decide, the department sees how it went."""
+"""The pages of the overdue appeal: the department asks, 派遣员 then 受理员 decide, the department sees how it went."""
 
 from datetime import timedelta
 
