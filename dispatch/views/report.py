@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.utils.html import escape
@@ -64,11 +63,12 @@ def report(request: HttpRequest) -> HttpResponse:
             None, _("这份表单已上报过案件 %(number)s。内容有改动：再点一次上报将作为新案件。") % conflict.extra
         )
         return _form(request, form, status=409)
-    if received.token:
-        request.session[DONE] = {"number": received.number, "token": received.token}
+    done = {"number": received.number, "token": received.token}
     if is_desk(actor):
         drafts.discard_one(by=actor, key=DRAFT)
-        _merge(request, received.number)
+        done["merged"] = _merge(request, received.number)
+    if received.token or done.get("merged"):
+        request.session[DONE] = done
     return redirect("pages:reported", received.number)
 
 
@@ -127,18 +127,20 @@ def _fresh(request: HttpRequest, sources: dict[str, Any]) -> HttpResponse:
     return _form(request, form, kept=kept, is_restored=len(initial) > 1 or bool(kept))
 
 
-def _merge(request: HttpRequest, number: str) -> None:
-    """The case just reported is the same thing as an open one, the desk says: merged into it, its reporter with it."""
+def _merge(request: HttpRequest, number: str) -> str:
+    """The case just reported is the same thing as an open one, the desk says: merged into it, its reporter with it.
+
+    In words what came of it; empty where it was not asked for.
+    """
     into = request.POST.get("same_as", "").strip()
     if not NUMBER.match(into):
-        return
+        return ""
     try:
         note = _("登记时认出是同一件")
         loop.perform(number=number, action="merge", by=request.actor, version=None, into=into, note=note)
     except (DomainError, FieldError, FieldErrors) as error:
-        messages.warning(request, _("已登记，但没有并入 %(into)s：%(why)s") % {"into": into, "why": str(error)})
-    else:
-        messages.success(request, _("已并入案件 %(into)s，两位上报人都会得到答复。") % {"into": into})
+        return _("已登记，但没有并入 %(into)s：%(why)s") % {"into": into, "why": str(error)}
+    return _("已并入案件 %(into)s，两位上报人都会得到答复。") % {"into": into}
 
 
 def _form(
@@ -220,7 +222,7 @@ def reported(request: HttpRequest, number: str) -> HttpResponse:
     """The number of the case just made, and the link for who reported it."""
     case = loop.read(number, request.actor)
     done = request.session.get(DONE) or {}
-    link = request.build_absolute_uri(f"/r/{done['token']}/") if done.get("number") == number else ""
+    link = request.build_absolute_uri(f"/r/{done['token']}/") if done.get("number") == number and done["token"] else ""
     accept = case.live_clock("accept")
     return show(
         request,
@@ -228,6 +230,7 @@ def reported(request: HttpRequest, number: str) -> HttpResponse:
         {
             "incident": case.incident,
             "link": link,
+            "merged": done.get("merged", "") if done.get("number") == number else "",
             "status_label": str(Status(case.incident.status).label),
             "accept_by": accept.due_at if accept is not None else None,
             "may_accept": is_desk(request.actor) and case.incident.status == Status.REPORTED,

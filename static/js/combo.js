@@ -18,7 +18,7 @@ export class Combo extends EventTarget {
     this.list = made("ul");
     this.list.id = `combo-${++serial}`;
     this.list.setAttribute("role", "listbox");
-    this.list.setAttribute("aria-label", input.labels?.[0]?.textContent.trim() ?? "");
+    this.list.setAttribute("aria-label", gettext("可选项"));
     this.list.hidden = true;
     box.append(input, this.list);
     input.setAttribute("role", "combobox");

@@ -58,7 +58,7 @@ def test_ticket_is_signed_photographed_over_a_break_and_fed_back(city: World, si
     expect(file).to_contain_text("已上传")
     assert tries == ["POST", "POST"]
     expect(submit(page)).to_have_text("还差 1 项：处置结果说明")
-    submit(page).click()
+    submit(page).press("Enter")
     expect(page.get_by_label("处置结果说明")).to_be_focused()  # the button leads to what is missing
     page.get_by_label("处置结果说明").fill("已清理完毕")
     submit(page).click()
