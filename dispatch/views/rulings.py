@@ -70,12 +70,14 @@ def ruling(request: HttpRequest, number: str) -> HttpResponse:
                 messages.success(request, _("已裁定，工单已派出，不得再退。"))
                 return redirect("pages:rulings")
     elif offer is not None:
-        form = _fresh(offer, view, actor)
+        form = _fresh(offer, view, actor, request.GET.get("lead", ""))
     return show(request, "pages/ruling.html", _context(view, form, now) | {"problem": problem}, status=status)
 
 
-def _fresh(offer: OpenAction, view: CaseView, actor: Actor) -> ActionForm:
-    return ActionForm(offer, view.case, routing=view.routing, uploader_id=actor.user_id)
+def _fresh(offer: OpenAction, view: CaseView, actor: Actor, lead: str) -> ActionForm:
+    """The empty form; ``lead``: the candidate that was chosen, if it is one."""
+    chosen = {"lead": lead} if lead in {row["value"] for row in candidates(view)} else {}
+    return ActionForm(offer, view.case, routing=view.routing, uploader_id=actor.user_id, initial=chosen)
 
 
 def _late(request: HttpRequest, view: CaseView, now: Any) -> HttpResponse:

@@ -36,6 +36,16 @@ def test_ruling_shows_both_returns_with_reasons_and_who_comes_into_question(worl
     assert all("曾主办，已退单" in why[name] for name in ("城市管理局／市政设施科", "住房和建设局"))
 
 
+def test_candidate_is_chosen_with_one_click(world, sign_in):
+    number = returned_twice(world)
+    client = sign_in("duty_chief")
+    value = f"d{world.departments['ZJ'].pk}"
+    page = client.get(f"/rulings/{number}/", {"lead": value})
+    assert page.context["form"]["lead"].value() == value
+    strange = client.get(f"/rulings/{number}/", {"lead": "d999999"})
+    assert strange.context["form"]["lead"].value() != "d999999"
+
+
 def test_ruling_is_imposed_and_final(world, sign_in):
     number = returned_twice(world)
     client = sign_in("duty_chief")
