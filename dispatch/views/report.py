@@ -148,7 +148,7 @@ def _form(
 ) -> HttpResponse:
     actor: Actor = request.actor
     if not is_desk(actor):
-        return show(request, "pages/report.html", {"form": form, "is_desk": False}, status=status)
+        return show(request, "pages/report.html", {"form": form}, status=status)
     kept = kept or form.kept_files
     root = areas.find(scope_of(actor, None))
     response = show(
