@@ -345,6 +345,17 @@ class DecisionForm(forms.Form):
     )  # fmt: skip
 
 
+class AppealForm(forms.Form):
+    """Why the breach was not the department's own."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("申诉理由"), max_length=REASON_LIMIT, strip=True,
+        error_messages={"required": gettext_lazy("请填写理由")},
+        widget=forms.Textarea(attrs={"rows": 4, "class": "form-control"}),
+        help_text=gettext_lazy("写明超时的客观原因和依据；每张工单只能申诉一次。"),
+    )  # fmt: skip
+
+
 # --- reporting ------------------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ from dispatch.actors import Actor
 from dispatch.cases import Case, case_from, with_all
 from dispatch.models import Request, RoutingProposal, Ticket
 from dispatch.parties import label as party_label
+from dispatch.steps import IMPOSE_AFTER_RETURNS
 from dispatch.visibility import cases_of, may_see
 from gridgov.common import business_time, work_calendar
 from gridgov.common.business_time import Allowance
@@ -33,7 +34,7 @@ from grids.spatial import areas
 from incidents.case import as_json
 from incidents.clocks import ClockState, allowance_of
 from incidents.models import Attachment, Clock, ClockKind, DuplicateCandidate, Incident, JournalEntry, NamedAccess
-from incidents.workflow import DECIDERS, Action, Party
+from incidents.workflow import DECIDERS, Action, Party, Status
 from personnel.roles import Role
 
 JOURNAL_PAGE = 100
@@ -421,6 +422,13 @@ def requests_waiting_for(by: Actor) -> QuerySet[Request]:
         return Request.objects.none()
     waiting = Request.objects.filter(able, state=Request.State.PENDING).exclude(asked_by=by.user_id)
     return waiting.filter(_not_secret(by, "incident"))
+
+
+def rulings_waiting_for(by: Actor) -> QuerySet[Incident]:
+    """The filed cases of the centres in ``by``'s areas that were given back so often that he rules on them."""
+    held = permissions.visible_area_ids(by.grants, Capability.IMPOSE)
+    centres = {record.id for area_id in held for record in areas.index().subtree(area_id) if record.has_desk}
+    return cases_of(by).filter(holder__in=sorted(centres), status=Status.FILED, return_count__gte=IMPOSE_AFTER_RETURNS)
 
 
 def _not_secret(by: Actor, prefix: str) -> Q:

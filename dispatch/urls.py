@@ -2,7 +2,21 @@
 
 from django.urls import path, register_converter
 
-from dispatch.views import case, desks, files, inbox, maps, notices, ops, public, report, session, workbench
+from dispatch.views import (
+    appeals,
+    case,
+    desks,
+    files,
+    inbox,
+    maps,
+    notices,
+    ops,
+    public,
+    report,
+    rulings,
+    session,
+    workbench,
+)
 
 
 class CaseNumber:
@@ -54,9 +68,11 @@ urlpatterns = [
     path("work/<slug:desk>/", workbench.workbench, name="workbench"),
     path("find/", case.find, name="find"),
     path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/<case:number>/", inbox.ticket, name="ticket"),
     path("tasks/", inbox.tasks, name="tasks"),
     path("report/", report.report, name="report"),
     path("report/place/", report.place, name="place"),
+    path("report/where/", report.where, name="where"),
     path("report/done/<case:number>/", report.reported, name="reported"),
     path("cases/<case:number>/", case.case, name="case"),
     path("cases/<case:number>/act/<slug:action>/", case.act, name="act"),
@@ -78,4 +94,9 @@ urlpatterns = [
     path("ops/clocks/<row:clock_id>/<slug:step>/", ops.ladder, name="ladder"),
     path("ops/entries/<row:entry_id>/release/", ops.release_entry, name="release_entry"),
     path("ops/deliveries/<row:delivery_id>/resend/", ops.resend, name="resend"),
+    path("appeals/", appeals.listing, name="appeals"),
+    path("appeals/<row:appeal_id>/", appeals.decide, name="appeal_decide"),
+    path("appeals/case/<case:number>/", appeals.appeal, name="appeal"),
+    path("rulings/", rulings.listing, name="rulings"),
+    path("rulings/<case:number>/", rulings.ruling, name="ruling"),
 ]

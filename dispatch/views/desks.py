@@ -8,9 +8,9 @@ from django.db.models import Count, F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
-from dispatch import claims
+from dispatch import appeals, claims
 from dispatch.actors import Actor
-from dispatch.selectors import entry_label, requests_waiting_for
+from dispatch.selectors import entry_label, requests_waiting_for, rulings_waiting_for
 from dispatch.views.desk_table import DESKS, Desk
 from dispatch.views.shell import desks_of, page, show
 from dispatch.views.words import SOON, Chip, case_chip, due_chip
@@ -18,6 +18,7 @@ from dispatch.visibility import cases_of
 from gridgov.common import clock
 from gridgov.common.errors import NotFound, NotPermitted
 from grids import permissions
+from grids.capabilities import Capability
 from grids.models import LEVEL_NAMES
 from grids.spatial import areas
 from incidents.catalogue import catalogue
@@ -358,5 +359,19 @@ def _requests(request: HttpRequest, desk: Desk) -> HttpResponse:
     return show(
         request,
         "pages/requests.html",
-        {"now": now, "desk": desk, "rows": rows, "counts": counts, "after": following, "is_first": not after},
-    )
+        {
+            "now": now, "desk": desk, "rows": rows, "counts": counts, "after": following, "is_first": not after,
+            "rulings": _rulings(request.actor), "appeals": _appeals(request.actor),
+        },
+    )  # fmt: skip
+
+
+def _rulings(actor: Actor) -> int | None:
+    """How many cases wait for a ruling; None for who makes none."""
+    return rulings_waiting_for(actor).count() if actor.may_somewhere(Capability.IMPOSE) else None
+
+
+def _appeals(actor: Actor) -> int | None:
+    """How many overdue appeals wait for the person; None for who decides none."""
+    decides = any(actor.may_somewhere(capability) for capability in appeals.NEEDED.values())
+    return appeals.waiting_for(actor).count() if decides else None

@@ -5,17 +5,22 @@ from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.vary import vary_on_headers
 
+from dispatch.actors import Actor
+from dispatch.loop import read
 from dispatch.models import Ticket
 from dispatch.selectors import tickets_of
 from dispatch.views.desks import FIELDS, row_of
-from dispatch.views.shell import is_field_worker, page, show
+from dispatch.views.shell import guarded, is_field_worker, page, show
+from dispatch.views.ticket import is_fragment, ticket_of
 from dispatch.views.words import due_chip, paused_chip
 from dispatch.visibility import cases_of
 from gridgov.common import clock
-from gridgov.common.errors import NotPermitted
+from gridgov.common.errors import NotFound, NotPermitted
 from grids.capabilities import Capability
 from grids.spatial import areas
 from incidents.catalogue import catalogue
@@ -43,7 +48,26 @@ EMPTY = {
 @page
 def inbox(request: HttpRequest) -> HttpResponse:
     """The tickets of the person's departments and his own, by least time left."""
-    actor = request.actor
+    return show(request, "pages/inbox.html", _listed(request))
+
+
+@page
+@vary_on_headers("X-Ticket")
+def ticket(request: HttpRequest, number: str) -> HttpResponse:
+    """A ticket beside the list, or alone for the script that has the list; the case's own page where none is his."""
+    try:
+        shown = ticket_of(number, request.actor)
+    except NotFound:
+        read(number, request.actor)
+        return redirect("pages:case", number)
+    if is_fragment(request):
+        return guarded(render(request, "parts/ticket.html", shown | {"now": clock.now(), "actor": request.actor}))
+    return show(request, "pages/inbox.html", _listed(request) | shown)
+
+
+def _listed(request: HttpRequest) -> dict[str, Any]:
+    """The list that the address asks for, with its counts. Two statements. NotPermitted for who has no tickets."""
+    actor: Actor = request.actor
     if not actor.department_ids and actor.worker_id is None:
         raise NotPermitted(_("你不属于任何处置部门，没有工单。"), missing="department")
     now = clock.now()
@@ -56,18 +80,16 @@ def inbox(request: HttpRequest) -> HttpResponse:
     if tab not in conditions:
         tab = next((key for key in ("open", "over", "signed", "joint") if counts[key]), "open")
     rows, following = _page(mine.filter(conditions[tab]), request.GET.get("after", ""), newest=tab == "returned")
-    return show(
-        request,
-        "pages/inbox.html",
-        {
-            "now": now,
-            "tabs": [(key, label, counts[key]) for key, label in TABS],
-            "tab": tab,
-            "rows": [_shown(row, now) for row in rows],
-            "after": following,
-            "empty": EMPTY[tab],
-        },
-    )
+    return {
+        "now": now,
+        "tabs": [(key, label, counts[key]) for key, label in TABS],
+        "tab": tab,
+        "rows": [_shown(row, now) for row in rows],
+        "after": following,
+        "empty": EMPTY[tab],
+        "counts": counts,
+        "has_department": bool(actor.department_ids),
+    }
 
 
 def _conditions(now: Any) -> dict[str, Q]:

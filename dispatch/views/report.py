@@ -1,25 +1,37 @@
 """Reporting: by a worker on the street, by the desk for a caller."""
 
+import json
+import re
 import uuid
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.utils.html import escape
 from django.utils.translation import gettext as _
 
-from dispatch import loop
+from dispatch import drafts, initials, loop, whereabouts
 from dispatch.actors import Actor
-from dispatch.forms import ReportForm
-from dispatch.views.shell import page, show
-from gridgov.common.errors import Conflict, FieldError, FieldErrors, NotPermitted
+from dispatch.forms import KeepsFiles, ReportForm
+from dispatch.views import maps
+from dispatch.views.shell import guarded, page, show
+from dispatch.visibility import scope_of
+from gridgov.common import clock
+from gridgov.common.errors import Conflict, DomainError, FieldError, FieldErrors, NotFound, NotPermitted
 from grids.capabilities import Capability
 from grids.spatial import areas
-from incidents.models import Incident
+from incidents.attachments import limit
+from incidents.catalogue import catalogue
+from incidents.models import Attachment, Incident
 from incidents.services.report import Report
+from incidents.workflow import Status
 
 DONE = "reported"
+#: What the desk's unfinished report is kept under.
+DRAFT = "report"
+NUMBER = re.compile(r"^[0-9A-Z]{1,24}$")
 
 
 @page
@@ -30,7 +42,7 @@ def report(request: HttpRequest) -> HttpResponse:
     if not sources:
         raise NotPermitted(_("你的岗位不能上报案件。"), missing=Capability.REPORT_INCIDENT)
     if request.method != "POST":
-        return _form(request, ReportForm(sources=sources, uploader_id=actor.user_id, initial={"key": uuid.uuid4().hex}))
+        return _fresh(request, sources)
     form = ReportForm(request.POST, request.FILES, sources=sources, uploader_id=actor.user_id)
     if not form.is_valid():
         form.rescue_files("attachments")
@@ -51,8 +63,12 @@ def report(request: HttpRequest) -> HttpResponse:
             None, _("这份表单已上报过案件 %(number)s。内容有改动：再点一次上报将作为新案件。") % conflict.extra
         )
         return _form(request, form, status=409)
-    if received.token:
-        request.session[DONE] = {"number": received.number, "token": received.token}
+    done = {"number": received.number, "token": received.token}
+    if is_desk(actor):
+        drafts.discard_one(by=actor, key=DRAFT)
+        done["merged"] = _merge(request, received.number)
+    if received.token or done.get("merged"):
+        request.session[DONE] = done
     return redirect("pages:reported", received.number)
 
 
@@ -88,13 +104,99 @@ def body(form: ReportForm, files: list[UUID], **fixed: Any) -> Report:
     return Report(**(values | fixed))
 
 
-def _form(request: HttpRequest, form: ReportForm, *, status: int = 200) -> HttpResponse:
-    return show(
+def is_desk(actor: Actor) -> bool:
+    """Whether the person takes reports of others, at a desk; a worker on the street has the short form."""
+    return actor.may_somewhere(Capability.ACCEPT)
+
+
+def _fresh(request: HttpRequest, sources: dict[str, Any]) -> HttpResponse:
+    """An empty form; at the desk with what was begun and not sent."""
+    actor: Actor = request.actor
+    initial: dict[str, Any] = {"key": uuid.uuid4().hex}
+    kept: list[dict[str, Any]] = []
+    if is_desk(actor):
+        try:
+            content = drafts.of(actor, DRAFT).content
+        except NotFound:
+            content = {}
+        known = ReportForm.base_fields.keys() - {"attachments", "kept"}
+        initial |= {name: value for name, value in content.items() if name in known and isinstance(value, str)}
+        if isinstance(content.get("kept"), str) and content["kept"]:
+            kept = KeepsFiles({"kept": content["kept"]}, uploader_id=actor.user_id).kept_files
+    form = ReportForm(sources=sources, uploader_id=actor.user_id, initial=initial)
+    return _form(request, form, kept=kept, is_restored=len(initial) > 1 or bool(kept))
+
+
+def _merge(request: HttpRequest, number: str) -> str:
+    """The case just reported is the same thing as an open one, the desk says: merged into it, its reporter with it.
+
+    In words what came of it; empty where it was not asked for.
+    """
+    into = request.POST.get("same_as", "").strip()
+    if not NUMBER.match(into):
+        return ""
+    try:
+        note = _("登记时认出是同一件")
+        loop.perform(number=number, action="merge", by=request.actor, version=None, into=into, note=note)
+    except (DomainError, FieldError, FieldErrors) as error:
+        return _("已登记，但没有并入 %(into)s：%(why)s") % {"into": into, "why": str(error)}
+    return _("已并入案件 %(into)s，两位上报人都会得到答复。") % {"into": into}
+
+
+def _form(
+    request: HttpRequest, form: ReportForm, *, status: int = 200, kept: Any = (), is_restored: bool = False
+) -> HttpResponse:
+    actor: Actor = request.actor
+    if not is_desk(actor):
+        return show(request, "pages/report.html", {"form": form}, status=status)
+    kept = kept or form.kept_files
+    root = areas.find(scope_of(actor, None))
+    response = show(
         request,
-        "pages/report.html",
-        {"form": form, "is_desk": request.actor.may_somewhere(Capability.ACCEPT)},
+        "pages/report_desk.html",
+        {
+            "form": form,
+            "kept": kept,
+            "kept_ids": " ".join(str(row["id"]) for row in kept),
+            "is_restored": is_restored,
+            "same_as": request.POST.get("same_as", "")[:24],
+            "limits": {kind: limit(kind) for kind in Attachment.Kind.values},
+            "categories": json.dumps(_categories(), ensure_ascii=False),
+            "map": json.dumps(maps.configuration(actor) | _view_of(root), ensure_ascii=False),
+        },
         status=status,
     )
+    response["Content-Security-Policy"] = maps.policy()
+    return response
+
+
+def _categories() -> list[list[str]]:
+    """Code, name, 大类 and initials of each 小类, to be searched while typing."""
+    book = catalogue()
+    found = []
+    for one in initials.category_names():
+        spec = book.category(one.id)
+        parent = book.category(spec.parent_id) if spec else None
+        if spec is not None:
+            found.append([spec.code, spec.name, parent.name if parent else "", one.initials])
+    return found
+
+
+def _view_of(root: Any) -> dict[str, Any]:
+    """The area that the map begins with, its streets' or communities' lines in it."""
+    if root is None:
+        return {"area": None, "level": None}
+    below = sorted({record.level for record in areas.index().subtree(root.id) if record.level > root.level})
+    return {"area": root.id, "level": (below[:2] or [root.level])[-1]}
+
+
+@page
+def where(request: HttpRequest) -> HttpResponse:
+    """The places that the typed words may mean, for the form."""
+    if not is_desk(request.actor):
+        raise NotPermitted(_("你的岗位不登记案件。"), missing=Capability.ACCEPT)
+    found = whereabouts.find(request.actor, request.GET.get("text", ""), now=clock.now())
+    return guarded(JsonResponse({"results": [asdict(one) for one in found]}))
 
 
 @page
@@ -120,5 +222,18 @@ def reported(request: HttpRequest, number: str) -> HttpResponse:
     """The number of the case just made, and the link for who reported it."""
     case = loop.read(number, request.actor)
     done = request.session.get(DONE) or {}
-    link = request.build_absolute_uri(f"/r/{done['token']}/") if done.get("number") == number else ""
-    return show(request, "pages/reported.html", {"incident": case.incident, "link": link})
+    link = request.build_absolute_uri(f"/r/{done['token']}/") if done.get("number") == number and done["token"] else ""
+    accept = case.live_clock("accept")
+    return show(
+        request,
+        "pages/reported.html",
+        {
+            "incident": case.incident,
+            "link": link,
+            "merged": done.get("merged", "") if done.get("number") == number else "",
+            "status_label": str(Status(case.incident.status).label),
+            "accept_by": accept.due_at if accept is not None else None,
+            "may_accept": is_desk(request.actor) and case.incident.status == Status.REPORTED,
+            "place": areas.full_name(case.incident.grid_id or case.incident.community_id or case.incident.holder_id),
+        },
+    )

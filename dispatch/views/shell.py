@@ -131,13 +131,15 @@ def is_field_worker(actor: Actor) -> bool:
 
 
 def _nav(path: str, actor: Actor) -> list[Link]:
-    """By place: tasks 10, queues 20, tickets 30, reporting 40, what apps above add, operations 90."""
+    """By place: tasks 10, queues 20, tickets 30, appeals 35, reporting 40, what apps above add, operations 90."""
     found: list[tuple[int, str, str]] = []
     if is_field_worker(actor):
         found.append((10, _("我的任务"), reverse("pages:tasks")))
     found += [(20, str(DESKS[key].label), desk_url(key)) for key in desks_of(actor)]
     if actor.department_ids or is_field_worker(actor):
         found.append((30, _("工单"), reverse("pages:inbox")))
+    if actor.department_ids or actor.may_somewhere(Capability.ACCEPT) or actor.may_somewhere(Capability.DISPATCH):
+        found.append((35, _("申诉"), reverse("pages:appeals")))
     if actor.may_somewhere(Capability.REPORT_INCIDENT):
         found.append((40, _("上报"), reverse("pages:report")))
     found += [(e.place, str(e.label), reverse(e.url_name)) for e in _entries if e.allowed(actor)]

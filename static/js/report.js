@@ -5,8 +5,8 @@ function searchCategories(select) {
   const box = document.createElement("input");
   box.type = "search";
   box.className = "form-control mb-2";
-  box.placeholder = "搜索类别，例如 井盖";
-  box.setAttribute("aria-label", "搜索类别");
+  box.placeholder = gettext("搜索类别，例如 井盖");
+  box.setAttribute("aria-label", gettext("搜索类别"));
   const all = [...select.querySelectorAll("optgroup")].map((group) => [group, [...group.children]]);
   box.addEventListener("input", () => {
     const words = box.value.trim().toLowerCase();
@@ -25,7 +25,7 @@ function searchCategories(select) {
 function locate(button, words) {
   button.hidden = false;
   button.addEventListener("click", () => {
-    words.textContent = "正在定位…";
+    words.textContent = gettext("正在定位…");
     button.disabled = true;
     navigator.geolocation.getCurrentPosition(
       ({ coords }) => {
@@ -33,11 +33,11 @@ function locate(button, words) {
         form.elements.lat.value = coords.latitude.toFixed(6);
         form.elements.accuracy_m.value = Math.round(coords.accuracy);
         form.elements.lat.dispatchEvent(new Event("change", { bubbles: true }));
-        words.textContent = `已定位，误差约 ${Math.round(coords.accuracy)} 米`;
+        words.textContent = interpolate(gettext("已定位，误差约 %(m)s 米"), { m: Math.round(coords.accuracy) }, true);
         button.disabled = false;
       },
       (error) => {
-        words.textContent = error.code === 1 ? "没有定位权限，请手工填写坐标或部件码。" : "定位失败，请重试或手工填写。";
+        words.textContent = error.code === 1 ? gettext("没有定位权限，请手工填写坐标或部件码。") : gettext("定位失败，请重试或手工填写。");
         button.disabled = false;
       },
       { enableHighAccuracy: true, timeout: 10000 },

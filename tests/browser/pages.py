@@ -48,14 +48,20 @@ PAGES: Mapping[str, Callable[[Stage], list[str]]] = {
         "/queue/accept/", "/queue/file/", "/report/", "/notices/", f"/cases/{stage.numbers['reported']}/",
         f"/cases/{stage.numbers['handled']}/", f"/cases/{stage.numbers['closed']}/",
     ],
-    "duty_chief": lambda stage: ["/queue/file/", f"/cases/{stage.numbers['accepted']}/", "/ops/", "/queue/approve/"],
+    "duty_chief": lambda stage: [
+        "/queue/file/", f"/cases/{stage.numbers['accepted']}/", "/ops/", "/queue/approve/",
+        "/rulings/", f"/rulings/{stage.numbers['filed']}/",
+    ],
     "dispatcher": lambda stage: [
         "/queue/dispatch/", f"/cases/{stage.numbers['filed']}/", f"/cases/{stage.numbers['asked']}/", "/queue/approve/",
+        "/appeals/",
     ],
     "supervisor": lambda stage: ["/queue/supervise/", f"/cases/{stage.numbers['overdue']}/"],
     "verifier": lambda stage: ["/queue/verify/"],
     "department_handler": lambda stage: [
-        "/inbox/", f"/cases/{stage.numbers['dispatched']}/", f"/cases/{stage.numbers['handling']}/",
+        "/inbox/", f"/inbox/{stage.numbers['handling']}/", f"/inbox/{stage.numbers['asked']}/", "/appeals/",
+        f"/appeals/case/{stage.numbers['closed']}/", f"/cases/{stage.numbers['dispatched']}/",
+        f"/cases/{stage.numbers['handling']}/",
     ],
     "grid_worker": lambda stage: ["/tasks/", "/report/", "/inbox/"],
 }  # fmt: skip

@@ -3,6 +3,9 @@
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from dispatch import drafts
+from dispatch.models import Draft
+from grids.models import Component
 from incidents.models import Attachment, Incident
 from tests.worlds import sample_image
 
@@ -108,3 +111,55 @@ def test_ten_megabytes_of_text_are_refused_and_nothing_is_written(world, sign_in
     response = sign_in("grid_worker").post("/report/", body(world, description="长" * 3_500_000))
     assert response.status_code == 400
     assert Incident.objects.count() == 0
+
+
+def test_desk_finds_places_by_words_and_others_do_not(world, sign_in):
+    lon, lat = world.point()
+    for grid, code in (("620901001001001", "6209010102000001"), ("620902001001001", "6209020102000001")):
+        x, y = world.point(grid)
+        Component.objects.create(
+            root=world.root, code=code, type_code="0102", name="路灯", lon=x, lat=y, area=world.areas[grid],
+            address="西固中路 302 号",
+        )  # fmt: skip
+    client = sign_in("acceptor")
+    found = client.get("/report/where/", {"text": "中路 302"}).json()["results"]
+    # the lamp of 乙区 is not theirs to know of
+    assert [(one["kind"], one["key"], one["lon"], one["lat"]) for one in found] == [
+        ("component", "6209010102000001", lon, lat)
+    ]
+    named = client.get("/report/where/", {"text": "甲一街道"}).json()["results"]
+    assert ("area", "甲区甲一街道") in {(one["kind"], one["label"]) for one in named}
+    assert client.get("/report/where/", {"text": "x"}).json()["results"] == []
+    assert client.get("/report/where/", {"text": "\x00中路"}).json()["results"] == []
+    assert sign_in("grid_worker").get("/report/where/", {"text": "中路"}).status_code == 403
+
+
+def test_desk_draft_comes_back_and_is_gone_when_sent(world, sign_in):
+    client = sign_in("acceptor")
+    photo = world.photo("acceptor")
+    content = {"description": "路边堆放垃圾", "category": "0201", "kept": f"{photo}"}
+    drafts.save(by=world.actor("acceptor"), key="report", content=content)
+    page = client.get("/report/")
+    assert "路边堆放垃圾" in page.text
+    assert page.context["kept_ids"] == str(photo)
+    assert "路边堆放垃圾" not in sign_in("acceptor_2").get("/report/").text
+    client.post("/report/", body(world, source="hotline", kept=str(photo)))
+    assert Attachment.objects.get().incident == Incident.objects.get()
+    assert not Draft.objects.exists()
+
+
+def test_report_of_the_same_thing_is_merged_and_the_desk_is_told(world, sign_in):
+    first = world.report()
+    client = sign_in("acceptor")
+    response = client.post("/report/", body(world, source="hotline", same_as=first), follow=True)
+    second = Incident.objects.order_by("id").last()
+    assert (second.status, second.parent.number) == ("merged", first)
+    assert f"已并入案件 {first}" in response.text
+    away = client.post("/report/", body(world, source="hotline", same_as="NOSUCH", key="k2"), follow=True)
+    assert "没有并入" in away.text
+    assert Incident.objects.order_by("id").last().status == "reported"  # the report itself is not lost
+
+
+def test_desk_form_takes_few_statements(world, sign_in, statements):
+    world.report()
+    assert statements(sign_in("acceptor"), "/report/") <= 5
