@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from dispatch.views import case, desks, files, inbox, maps, notices, ops, public, report, session, workbench
+from dispatch.views import case, compare, desks, files, inbox, maps, notices, ops, public, report, session, workbench
 
 
 class CaseNumber:
@@ -51,6 +51,7 @@ urlpatterns = [
     path("login/", session.SignIn.as_view(), name="sign_in"),
     path("logout/", session.SignOut.as_view(), name="sign_out"),
     path("queue/<slug:desk>/", desks.queue, name="queue"),
+    path("work/holders/", workbench.holders, name="holders"),
     path("work/<slug:desk>/", workbench.workbench, name="workbench"),
     path("find/", case.find, name="find"),
     path("inbox/", inbox.inbox, name="inbox"),
@@ -59,6 +60,7 @@ urlpatterns = [
     path("report/place/", report.place, name="place"),
     path("report/done/<case:number>/", report.reported, name="reported"),
     path("cases/<case:number>/", case.case, name="case"),
+    path("cases/<case:number>/compare/<case:other>/", compare.compare, name="compare"),
     path("cases/<case:number>/act/<slug:action>/", case.act, name="act"),
     path("cases/<case:number>/ask/<slug:kind>/", case.ask, name="ask"),
     path("cases/<case:number>/requests/<row:request_id>/", case.decide, name="decide"),

@@ -30,7 +30,8 @@ def report(request: HttpRequest) -> HttpResponse:
     if not sources:
         raise NotPermitted(_("你的岗位不能上报案件。"), missing=Capability.REPORT_INCIDENT)
     if request.method != "POST":
-        return _form(request, ReportForm(sources=sources, uploader_id=actor.user_id, initial={"key": uuid.uuid4().hex}))
+        initial = {"key": uuid.uuid4().hex, "component": request.GET.get("component", "")[:32]}
+        return _form(request, ReportForm(sources=sources, uploader_id=actor.user_id, initial=initial))
     form = ReportForm(request.POST, request.FILES, sources=sources, uploader_id=actor.user_id)
     if not form.is_valid():
         form.rescue_files("attachments")
