@@ -110,6 +110,11 @@ export class CasePanel extends EventTarget {
     return loading;
   }
 
+  /** Nothing is on its way any more: a load may be overtaken by a newer one. */
+  async settled() {
+    while (this.#loading) await this.#loading;
+  }
+
   async #shown(number, { focus = false }) {
     const asked = ++this.#asked;
     this.number = number;
@@ -162,12 +167,10 @@ export class CasePanel extends EventTarget {
   /** The action whose button has this key; whether there is one. A key that is quicker than the case waits for it, and
    *  then only opens the form: nothing is sent about a case that was not yet to be seen. */
   key(letter) {
-    if (this.#loading) {
-      const { number } = this;
-      this.#loading.then(() => number === this.number && this.#key(letter, { send: false }));
-      return true;
-    }
-    return this.#key(letter);
+    if (!this.#loading) return this.#key(letter);
+    const { number } = this;
+    this.settled().then(() => number === this.number && this.#key(letter, { send: false }));
+    return true;
   }
 
   #key(letter, options) {

@@ -120,6 +120,7 @@ function badge(row, words, kind) {
 
 function changed(row, now) {
   if (isUnderHand(row)) {
+    row.classList.remove("gg-left");
     badge(row, list.dataset.wordsChanged, "gg-badge-live");
     const settle = () => {
       if (isUnderHand(row) || !row.isConnected) return;

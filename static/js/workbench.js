@@ -198,6 +198,13 @@ claims.watch(
     if (shown?.dataset.number === chosen && shown.dataset.holder !== (held[chosen] ?? "")) panel.refresh();
   },
 );
+async function takeBack(number, action) {
+  choose(number);
+  panel.refresh();
+  await panel.settled();
+  if (panel.number === number) panel.act(action, { send: false });
+}
+
 list.addEventListener("bulk-done", ({ detail }) => STAYS.has(detail.action) || leave(detail.number, detail.label));
 find("[data-again]").addEventListener("click", () => panel.show(chosen));
 find("[data-back]").addEventListener("click", () => (history.state?.over ? history.back() : uncover()));

@@ -4,11 +4,10 @@ import re
 
 import pytest
 from django.contrib.sessions.models import Session
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from dispatch import canned_texts
 from dispatch.models import Claim
-from tests.browser.workbench import Desk
 from tests.serving import Site, serving
 from tests.worlds import PASSWORD, World, sample_image
 
@@ -24,24 +23,6 @@ def site(transactional_db):
 @pytest.fixture
 def address(site: Site) -> str:
     return site.url
-
-
-@pytest.fixture
-def desk_of(signed_in):
-    """Somebody's workbench, live; an error in its console fails the test."""
-    desks: list[Desk] = []
-
-    def opened(login: str, key: str = "accept", **options) -> Desk:
-        desks.append(Desk(signed_in(login, **options), key))
-        return desks[-1]
-
-    yield opened
-    assert [error for desk in desks for error in desk.errors] == []
-
-
-def focused(page: Page) -> str:
-    """What has the focus: its id, or its name, or its tag."""
-    return page.evaluate("(e => e.id || e.name || e.tagName)(document.activeElement)")
 
 
 class TestKeyboard:
