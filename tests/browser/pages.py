@@ -45,15 +45,20 @@ class Stage:
 PAGES: Mapping[str, Callable[[Stage], list[str]]] = {
     "": lambda stage: ["/login/", f"/c/{stage.code}/", f"/r/{stage.token}/", "/nowhere/"],
     "acceptor": lambda stage: [
-        "/queue/accept/", "/queue/file/", "/report/", "/notices/", f"/cases/{stage.numbers['reported']}/",
-        f"/cases/{stage.numbers['handled']}/", f"/cases/{stage.numbers['closed']}/",
+        "/work/accept/", "/work/accept/?category=0301", "/queue/accept/", "/queue/file/", "/report/", "/notices/",
+        f"/cases/{stage.numbers['reported']}/", f"/cases/{stage.numbers['handled']}/",
+        f"/cases/{stage.numbers['closed']}/",
+        f"/cases/{stage.numbers['reported']}/compare/{stage.numbers['accepted']}/",
     ],
-    "duty_chief": lambda stage: ["/queue/file/", f"/cases/{stage.numbers['accepted']}/", "/ops/", "/queue/approve/"],
+    "duty_chief": lambda stage: [
+        "/work/file/", "/queue/file/", f"/cases/{stage.numbers['accepted']}/", "/ops/", "/queue/approve/",
+    ],
     "dispatcher": lambda stage: [
-        "/queue/dispatch/", f"/cases/{stage.numbers['filed']}/", f"/cases/{stage.numbers['asked']}/", "/queue/approve/",
+        "/work/dispatch/", "/queue/dispatch/", f"/cases/{stage.numbers['filed']}/",
+        f"/cases/{stage.numbers['asked']}/", "/queue/approve/",
     ],
-    "supervisor": lambda stage: ["/queue/supervise/", f"/cases/{stage.numbers['overdue']}/"],
-    "verifier": lambda stage: ["/queue/verify/"],
+    "supervisor": lambda stage: ["/work/supervise/", "/queue/supervise/", f"/cases/{stage.numbers['overdue']}/"],
+    "verifier": lambda stage: ["/work/verify/", "/queue/verify/"],
     "department_handler": lambda stage: [
         "/inbox/", f"/cases/{stage.numbers['dispatched']}/", f"/cases/{stage.numbers['handling']}/",
     ],
