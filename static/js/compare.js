@@ -33,7 +33,8 @@ export class Compare {
       if (!answer.ok || answer.redirected || !found) return void location.assign(address);
       this.body.replaceChildren(document.adoptNode(found));
       if (!this.dialog.open) this.dialog.showModal();
-      (found.querySelector("form button") ?? this.dialog.querySelector("header button")).focus();
+      (found.querySelector("form button") ?? this.dialog.querySelector("header button")).focus({ preventScroll: true });
+      this.body.scrollTop = 0;
     } catch {
       toast(gettext("网络不通，请稍后再试。"), { kind: "over" });
     }

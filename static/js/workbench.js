@@ -99,7 +99,7 @@ list.addEventListener("click", (event) => {
   if (row && !event.target.closest("input, a")) choose(row.dataset.number);
 });
 document.addEventListener("gg:list", ({ detail: page }) => {
-  for (const name of ["tabs", "ticker"]) {
+  for (const name of ["tabs", "ticker", "above", "below"]) {
     const [mine, theirs] = [find(`[data-part=${name}]`), find(`[data-part=${name}]`, page)];
     if (mine && theirs && mine.innerHTML !== theirs.innerHTML) mine.innerHTML = theirs.innerHTML;
   }

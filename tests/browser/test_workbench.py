@@ -377,7 +377,7 @@ class TestLosses:
 
     def test_no_rows_say_so_and_the_keys_are_harmless(self, city: World, desk_of):
         desk = desk_of("acceptor")
-        expect(desk.list).to_contain_text("暂无受理案件")
+        expect(desk.queue).to_contain_text("暂无受理案件")
         desk.press("j", "k", "Enter", "a", "c", "n", "m", "z", "t", "u")
         expect(desk.page.locator(".gg-state-empty:visible")).to_contain_text("选一件案件")
         number = city.report()

@@ -224,9 +224,9 @@ class TestFinding:
         hits.filter(has_text="路灯").first.click()
         expect(desk.row(here)).to_have_count(0)
         desk.shows(there)
-        expect(desk.list).to_contain_text("只看 路灯")
+        expect(desk.queue).to_contain_text("只看 路灯")
         assert "category=0102" in desk.page.url
-        desk.list.get_by_role("link", name="清除筛选").click()
+        desk.queue.get_by_role("link", name="清除筛选").click()
         expect(desk.row(here)).to_be_visible()
         hits = self.ask(desk, "jejd")
         expect(hits.first).to_contain_text("甲二街道")
@@ -248,8 +248,8 @@ class TestFinding:
         desk.shows(number)
         hits = self.ask(desk, "6209010102000001")
         hits.filter(has_text="部件").click()
-        expect(desk.list).to_contain_text("没有符合条件的案件")
-        desk.list.get_by_role("link", name="在此部件上报一件").click()
+        expect(desk.queue).to_contain_text("没有符合条件的案件")
+        desk.queue.get_by_role("link", name="在此部件上报一件").click()
         expect(desk.page.get_by_label("部件码")).to_have_value("6209010102000001")
 
     def test_view_is_saved_chosen_counted_and_dropped(self, city: World, desk_of):

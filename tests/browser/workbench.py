@@ -31,6 +31,11 @@ class Desk:
         return self.page.locator("[data-live-list]")
 
     @property
+    def queue(self) -> Locator:
+        """The list with what stands above and below it."""
+        return self.page.locator(".gg-wqueue")
+
+    @property
     def panel(self) -> Locator:
         return self.page.locator("[data-panel]")
 
