@@ -5,6 +5,7 @@ from django.urls import path, register_converter
 from dispatch.views import (
     appeals,
     case,
+    compare,
     desks,
     files,
     inbox,
@@ -65,6 +66,7 @@ urlpatterns = [
     path("login/", session.SignIn.as_view(), name="sign_in"),
     path("logout/", session.SignOut.as_view(), name="sign_out"),
     path("queue/<slug:desk>/", desks.queue, name="queue"),
+    path("work/holders/", workbench.holders, name="holders"),
     path("work/<slug:desk>/", workbench.workbench, name="workbench"),
     path("find/", case.find, name="find"),
     path("inbox/", inbox.inbox, name="inbox"),
@@ -75,6 +77,7 @@ urlpatterns = [
     path("report/where/", report.where, name="where"),
     path("report/done/<case:number>/", report.reported, name="reported"),
     path("cases/<case:number>/", case.case, name="case"),
+    path("cases/<case:number>/compare/<case:other>/", compare.compare, name="compare"),
     path("cases/<case:number>/act/<slug:action>/", case.act, name="act"),
     path("cases/<case:number>/ask/<slug:kind>/", case.ask, name="ask"),
     path("cases/<case:number>/requests/<row:request_id>/", case.decide, name="decide"),

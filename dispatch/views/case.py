@@ -1,6 +1,6 @@
 """The case page: all that is known of a case, and one form for each thing that the person may do to it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -14,13 +14,13 @@ from django.views.decorators.vary import vary_on_headers
 from dispatch import loop, reporters, requests, tickets
 from dispatch.actors import Actor
 from dispatch.cases import Case, RequestState, TicketState
-from dispatch.changes import Changed, changes_since
 from dispatch.forms import ActionForm, DecisionForm
 from dispatch.offers import OpenAction, open_actions
 from dispatch.parties import chain_for, is_handler
-from dispatch.selectors import CaseView, case_view, entry_label, may_reveal
+from dispatch.selectors import CaseView, case_view, may_reveal
 from dispatch.views import case_parts as parts
 from dispatch.views import panel
+from dispatch.views.clash import Clash, clash_of
 from dispatch.views.keys import key_of
 from dispatch.views.minimap import minimap
 from dispatch.views.shell import guarded, page, show
@@ -28,7 +28,7 @@ from dispatch.views.words import stamp
 from dispatch.visibility import cases_of
 from gridgov.common import clock
 from gridgov.common.errors import Conflict, FieldError, FieldErrors, NotFound, NotPermitted
-from incidents.workflow import REJECT_REASONS, RequestKind, Status
+from incidents.workflow import RequestKind
 
 #: What one usually does next in a status: its form stands open.
 MAIN = {
@@ -58,20 +58,6 @@ class Shown:
     @property
     def key(self) -> str:
         return key_of(self.offer.action) if not self.offer.request else ""
-
-
-@dataclass(slots=True)
-class Clash:
-    """Somebody was quicker: who, when, what; and what the person had written."""
-
-    message: str
-    who: str
-    at: str
-    what: str
-    status: str
-    typed: list[tuple[str, str]]
-    is_still_open: bool
-    changed: list[Changed] = field(default_factory=list)
 
 
 @page
@@ -149,6 +135,7 @@ def _shown(
         "clash": clash,
         "problem": problem,
         "phone": phone,
+        "may_merge": any(a.offer.action == "merge" for a in acts),
         "may_reveal": bool(view.reporter_phone) and not phone and may_reveal(view.case, actor),
     }
     if panel.is_panel(request):
@@ -274,26 +261,11 @@ def _clashed(request: HttpRequest, number: str, form: ActionForm, conflict: Conf
         bound = ActionForm(same, case, data, uploader_id=form.uploader_id)
         bound.is_valid()
         bound.errors.clear()
-    clash = clash_of(conflict, case, form.typed, is_still_open=same is not None)
-    seen = form.cleaned_data.get("version")
-    if seen:
-        clash.changed = changes_since(number=number, by=request.actor, version=seen).fields
+    clash = clash_of(
+        conflict, case, request.actor, given=form.data, typed=form.typed, version=form.cleaned_data.get("version"),
+        is_still_open=same is not None,
+    )  # fmt: skip
     return _shown(request, number, bound=bound, clash=clash, status=409)
-
-
-def clash_of(conflict: Conflict, case: Case, typed: list[tuple[str, str]], *, is_still_open: bool) -> Clash:
-    """The conflict in words."""
-    extra, now = conflict.extra, clock.now()
-    at = extra.get("at")
-    return Clash(
-        message=str(conflict.message),
-        who=extra.get("actor") or "",
-        at=stamp(at, now) if at else "",
-        what=entry_label(extra.get("action") or "") if extra.get("action") else "",
-        status=str(Status(case.incident.status).label),
-        typed=typed,
-        is_still_open=is_still_open,
-    )
 
 
 def _not_open(request: HttpRequest, case: Case, action: str) -> HttpResponse:
@@ -311,16 +283,18 @@ def _not_open(request: HttpRequest, case: Case, action: str) -> HttpResponse:
                 version=_version(request),
             )
     except Conflict as conflict:
-        typed = [
-            (label, str(REJECT_REASONS.get(request.POST[name], request.POST[name])))
-            for name, label in (("reason", _("原因")), ("note", _("说明")))
-            if request.POST.get(name)
-        ]  # fmt: skip
-        clash = clash_of(conflict, case, typed, is_still_open=False)
-        return _shown(request, case.incident.number, clash=clash, status=409)
+        number = case.incident.number
+        now = loop.read(number, request.actor)
+        clash = clash_of(conflict, now, request.actor, given=request.POST, version=_seen(now, _version(request)))
+        return _shown(request, number, clash=clash, status=409)
     except (FieldError, FieldErrors) as error:
         return _shown(request, case.incident.number, problem=str(error), status=400)
     return _onward(request, case.incident.number)
+
+
+def _seen(case: Case, version: int | None) -> int | None:
+    """The version that the person had seen, if it is one that the case had."""
+    return version if version is not None and 1 <= version <= case.incident.version else None
 
 
 def _version(request: HttpRequest) -> int | None:
@@ -378,7 +352,7 @@ def decide(request: HttpRequest, number: str, request_id: int) -> HttpResponse:
         return _shown(request, number, decision=(request_id, form), status=400)
     except Conflict as conflict:
         typed = [(_("审批意见"), form.cleaned_data["reason"])] if form.cleaned_data["reason"] else []
-        clash = clash_of(conflict, loop.read(number, actor), typed, is_still_open=False)
+        clash = clash_of(conflict, loop.read(number, actor), actor, given=form.data, typed=typed)
         return _shown(request, number, clash=clash, status=409)
     return _done(request, number, _("已同意。") if grant else _("已答复：不同意。"))
 
@@ -405,7 +379,7 @@ def joint(request: HttpRequest, number: str, ticket_id: int, step: str) -> HttpR
     except (FieldError, FieldErrors) as error:
         return _shown(request, number, problem=str(error), status=400)
     except Conflict as conflict:
-        clash = clash_of(conflict, loop.read(number, actor), [(_("说明"), words)] if words else [], is_still_open=False)
+        clash = clash_of(conflict, loop.read(number, actor), actor, given={"note": words})
         return _shown(request, number, clash=clash, status=409)
     return _done(request, number, _("协办工单已更新。"))
 

@@ -114,7 +114,7 @@ def cases(request: HttpRequest, desk: Desk) -> dict[str, Any]:
         "status": chosen if chosen in (*desk.statuses, *desk.watched) else "",
         "status_choices": [(s.value, s.label) for s in (*desk.statuses, *desk.watched)],
         "scope": asked.get("scope", ""),
-        "has_filter": any(asked.get(k) for k in ("area", "category", "overdue", "status")),
+        "has_filter": any(asked.get(k) for k in ("area", "category", "component", "overdue", "status")),
         "area_choices": _area_choices(request.actor, desk),
         "category_choices": _category_choices(),
     }
@@ -153,16 +153,20 @@ def _filtered(
     cases: QuerySet[Incident], request: HttpRequest, now: datetime
 ) -> tuple[QuerySet[Incident], dict[str, Any]]:
     asked = request.GET
-    filters: dict[str, Any] = {"area": "", "category": "", "overdue": False}
+    filters: dict[str, Any] = {"area": "", "category": "", "component": "", "overdue": False}
     area = areas.find(int(asked["area"])) if asked.get("area", "").isdecimal() and len(asked["area"]) < 12 else None
     if area is not None:
         filters["area"] = area.id
         cases = cases.filter(**{f"{LEVEL_NAMES[area.level]}_id": area.id})
     category = catalogue().category_by_code(asked.get("category", ""))
     if category is not None:
-        filters["category"] = category.code
+        filters |= {"category": category.code, "category_name": category.name}
         below = [c.id for c in catalogue().categories(category.id)] if category.parent_id is None else []
         cases = cases.filter(category__in=[category.id, *below])
+    component = asked.get("component", "")
+    if component.isascii() and component.isalnum() and len(component) <= 32:
+        filters["component"] = component
+        cases = cases.filter(component__code=component)
     if asked.get("overdue"):
         filters["overdue"] = True
         cases = cases.filter(due_at__lt=now)

@@ -22,19 +22,21 @@ MARGIN = 0.35
 
 @dataclass(frozen=True, slots=True)
 class MiniMap:
-    """Paths in a view box of WIDTH × HEIGHT. ``pin``: x, y of the case; None where it has no position."""
+    """Paths in a view box of WIDTH × HEIGHT. ``pin``: x, y of the case; None where it has no position. ``also``: of
+    another case, None where it lies outside."""
 
     grids: tuple[str, ...]
     here: str
     street: str
     pin: tuple[float, float] | None
     attribution: str
+    also: tuple[float, float] | None = None
     width: int = WIDTH
     height: int = HEIGHT
 
 
-def minimap(incident: Any) -> MiniMap | None:
-    """The map of a placed case; None for one without a place."""
+def minimap(incident: Any, *, also: tuple[float, float] | None = None) -> MiniMap | None:
+    """The map of a placed case; None for one without a place. ``also``: lon, lat of a second one to be shown."""
     area_id = incident.grid_id or incident.community_id or incident.street_id
     if not incident.is_placed or area_id is None:
         return None
@@ -51,7 +53,10 @@ def minimap(incident: Any) -> MiniMap | None:
     here, grids, street = drawn
     pin = _at(incident.lon, incident.lat, view) if incident.lon is not None else None
     root = index.find(record.root_id)
-    return MiniMap(grids, here, street, pin, root.attribution if root else "")
+    second = _at(*also, view) if also is not None else None
+    if second is not None and not (0 <= second[0] <= WIDTH and 0 <= second[1] <= HEIGHT):
+        second = None
+    return MiniMap(grids, here, street, pin, root.attribution if root else "", second)
 
 
 def _view(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:

@@ -112,7 +112,7 @@ def is_desk(actor: Actor) -> bool:
 def _fresh(request: HttpRequest, sources: dict[str, Any]) -> HttpResponse:
     """An empty form; at the desk with what was begun and not sent."""
     actor: Actor = request.actor
-    initial: dict[str, Any] = {"key": uuid.uuid4().hex}
+    initial: dict[str, Any] = {"key": uuid.uuid4().hex, "component": request.GET.get("component", "")[:32]}
     kept: list[dict[str, Any]] = []
     if is_desk(actor):
         try:

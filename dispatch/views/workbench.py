@@ -8,20 +8,23 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dispatch import bulk, saved_views
+from dispatch import bulk, claims, saved_views
 from dispatch.actors import Actor
 from dispatch.selectors import entry_label
 from dispatch.views import desks, maps
 from dispatch.views.desk_table import DESKS, Desk
-from dispatch.views.shell import desk_url, desks_of, page, show
+from dispatch.views.report import sources_of
+from dispatch.views.shell import desk_url, desks_of, guarded, page, show
 from dispatch.visibility import cases_of, scope_of
 from gridgov.common import clock
+from grids import permissions
+from grids.capabilities import Capability
 from grids.spatial import areas
 from incidents.catalogue import catalogue
 from incidents.models import JournalEntry
@@ -35,6 +38,9 @@ TICKER_SPAN = timedelta(hours=12)
 KEY_SHEET = (
     (("J", "K"), gettext_lazy("下一件、上一件")),
     (("↵",), gettext_lazy("到右侧办理")),
+    (("Ctrl", "↵"), gettext_lazy("提交正在填写的表单")),
+    (("Esc",), gettext_lazy("回到队列")),
+    (("Z",), gettext_lazy("撤回刚办的一步")),
     (("C",), gettext_lazy("认领、放开")),
     (("A",), gettext_lazy("受理")),
     (("F",), gettext_lazy("立案")),
@@ -49,6 +55,7 @@ KEY_SHEET = (
     (("N",), gettext_lazy("批注")),
     (("T",), gettext_lazy("套用常用语")),
     (("U",), gettext_lazy("加入新案件")),
+    (("B",), gettext_lazy("多选，空格选中")),
     (("/",), gettext_lazy("命令：案件、区域、部件、电话尾号")),
     (("G", "Q"), gettext_lazy("到队列")),
     (("G", "M"), gettext_lazy("到地图")),
@@ -98,10 +105,24 @@ def workbench(request: HttpRequest, desk: str) -> HttpResponse:
             "bulk_actions": [(a.value, str(a.label)) for a in BULK.get(found.key, ()) if a in bulk.actions()],
             "map": json.dumps(maps.configuration(request.actor) | _view_of(root), ensure_ascii=False),
             "list_url": reverse("pages:queue", args=[found.key]),
+            "share_areas": _share_areas(request.actor),
+            "may_report": bool(sources_of(request.actor)),
         },
     )
     response["Content-Security-Policy"] = maps.policy()
     return response
+
+
+@page
+def holders(request: HttpRequest) -> HttpResponse:
+    """Who holds which of the asked cases (``of``: numbers, at most a hundred), by number: names as JSON.
+
+    Claims are no part of the journal, so the streams say nothing of them; an open workbench asks now and then.
+    """
+    asked = [n for n in request.GET.get("of", "").split(",")[: desks.MOST_TOUCHED] if n.isascii() and n.isalnum()]
+    seen = dict(cases_of(request.actor, wide=True).filter(number__in=asked).values_list("pk", "number"))
+    held = {seen[pk]: hold.name for pk, hold in claims.of_cases(seen).items()}
+    return guarded(JsonResponse({"held": held}))
 
 
 def _view_of(root: Any) -> dict[str, Any]:
@@ -118,7 +139,9 @@ def _views(request: HttpRequest, desk: Desk) -> list[dict[str, Any]]:
     asked = {key: value for key, value in request.GET.items() if value and key not in ("after", "touched")}
     return [
         {
+            "id": view.id,
             "name": view.name,
+            "may_delete": view.may_delete,
             "count": view.count,
             "kind_label": kinds.get(view.kind, ""),
             "url": f"?{urlencode(view.query)}" if view.query else "?",
@@ -127,6 +150,12 @@ def _views(request: HttpRequest, desk: Desk) -> list[dict[str, Any]]:
         for view in saved_views.views_of(request.actor)
         if view.desk == desk.key
     ]
+
+
+def _share_areas(actor: Actor) -> list[tuple[int, str]]:
+    """The areas for which the person may save a view that all see who work there."""
+    held = permissions.visible_area_ids(actor.grants, Capability.SUPERVISE)
+    return [(pk, areas.full_name(pk)) for pk in sorted(held)]
 
 
 def _tabs(actor: Actor, current: Desk, shown: dict[str, Any]) -> list[Tab]:

@@ -1,6 +1,8 @@
 // The site's own API from a page: by the session, with its token against forged requests. What is refused is thrown with
 // the API's words.
-function token() {
+
+/** The token of now: signing in again makes a new one. */
+export function token() {
   return document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? document.querySelector("[name=csrfmiddlewaretoken]")?.value ?? "";
 }
 

@@ -61,29 +61,43 @@ export class Bulk {
   #chosen = [];
   #timer = 0;
 
+  #asked = 0;
+  #again = null;
+
   async #rehearse(action, label) {
     this.action = action;
     this.label = label;
     this.#chosen = this.#rows();
     this.dialog.querySelector("h2").textContent = interpolate(gettext("%s · %s 件"), [label, this.#chosen.length]);
-    this.dialog.querySelector("textarea").value = "";
+    const note = this.dialog.querySelector("textarea");
+    note.value = "";
+    note.disabled = false;
     this.dialog.showModal();
     await this.#run(true);
   }
 
   async #go() {
-    await this.#run(false);
-    for (const row of this.#chosen) this.list.dispatchEvent(new CustomEvent("bulk-done", { bubbles: true, detail: row.dataset.number }));
+    clearTimeout(this.#timer);
+    // what could not be tried is tried, never done, by the same button
+    if (this.#again) return void this.#run(true);
+    if (!(await this.#run(false))) return undefined;
+    this.dialog.querySelector("textarea").disabled = true;
+    this.dialog.querySelector("footer form button").focus();
+    for (const row of this.#chosen) row.querySelector(".gg-wpick").checked = false;
+    this.#count();
+    return undefined;
   }
 
   async #run(dry) {
     const table = this.dialog.querySelector("tbody");
     const go = this.dialog.querySelector("[data-bulk-go]");
     const sum = this.dialog.querySelector("[data-bulk-sum]");
+    const asked = ++this.#asked;
     go.disabled = true;
     sum.textContent = dry ? gettext("正在试算…") : gettext("正在办理…");
     try {
       const { counts, results } = await api("POST", "bulk/", this.#body(dry));
+      if (asked !== this.#asked) return false;
       const words = { would_pass: gettext("可办"), done: gettext("已办"), already: gettext("先前已办"), refused: gettext("不能办") };
       table.replaceChildren(
         ...results.map(({ number, result, message, actor }) => {
@@ -91,18 +105,24 @@ export class Bulk {
           row.dataset.result = result;
           const cells = [number.slice(-7), words[result] ?? result, [message, actor].filter(Boolean).join(" · ")];
           row.append(...cells.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
+          if (!dry && result !== "refused") this.list.dispatchEvent(new CustomEvent("bulk-done", { bubbles: true, detail: { number, action: this.action, label: this.label } }));
           return row;
         }),
       );
       const pass = dry ? (counts.would_pass ?? 0) : (counts.done ?? 0) + (counts.already ?? 0);
       sum.textContent = interpolate(dry ? gettext("试算：%s 件可办，%s 件不能办，尚未写入。") : gettext("已办 %s 件，%s 件未办。"), [pass, results.length - pass]);
+      this.#again = null;
       go.disabled = !dry || pass === 0;
-      go.textContent = interpolate(gettext("办理 %s 件"), [pass]);
+      go.textContent = interpolate(dry ? gettext("办理 %s 件") : gettext("已办 %s 件"), [pass]);
+      return true;
     } catch (refused) {
+      if (asked !== this.#asked) return false;
       table.replaceChildren();
       sum.textContent = refused.message;
+      this.#again = true;
       go.disabled = false;
-      go.textContent = gettext("再试一次");
+      go.textContent = gettext("重新试算");
+      return false;
     }
   }
 }

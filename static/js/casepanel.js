@@ -1,7 +1,11 @@
 // A case beside its queue: fetched as a fragment, its forms sent without leaving the page, what was typed kept.
+import { token } from "./api.js";
 import { toast } from "./toast.js";
 
 const KEPT_MS = 15_000;
+//: What was typed and not sent is offered again for so long.
+const DRAFT_MS = 12 * 3_600_000;
+const USER = document.querySelector("[data-live]")?.dataset.user ?? "";
 const ASK = { headers: { "X-Panel": "1" }, credentials: "same-origin" };
 
 function parsed(html) {
@@ -12,9 +16,35 @@ function fields(form) {
   return [...form.elements].filter((e) => e.name && e.type !== "hidden" && e.type !== "file" && e.type !== "submit");
 }
 
+function isWanting(field) {
+  const box = field.closest(".gg-field");
+  if (!box || box.querySelector(".form-label .gg-meta")) return false;
+  if (field.type === "radio") return !field.form.querySelector(`[name="${CSS.escape(field.name)}"]:checked`);
+  if (field.type === "checkbox") return false;
+  return field.multiple ? field.selectedOptions.length === 0 : !field.value;
+}
+
+/** Where somebody was in a panel, to be put back there in the panel that takes its place. */
+function placeIn(panel) {
+  const at = panel.contains(document.activeElement) ? document.activeElement : null;
+  const { act, claim } = at?.dataset ?? {};
+  const name = at?.name && at.closest(".gg-act") ? `#${at.closest(".gg-act").id} [name="${CSS.escape(at.name)}"]` : "";
+  const sheet = at?.matches("summary") && at.closest(".gg-act") ? `#${at.closest(".gg-act").id} > summary` : "";
+  const same = at?.id ? `#${CSS.escape(at.id)}` : "";
+  const button = act ? `[data-act="${act}"]` : claim ? "[data-claim]" : "";
+  return {
+    top: panel.querySelector("[data-panel-scroll]").scrollTop,
+    open: [...panel.querySelectorAll("details[id]")].map((one) => [one.id, one.open]),
+    had: Boolean(at),
+    at: same || name || sheet || button,
+    selection: at?.matches("textarea, input[type=text]") ? [at.selectionStart, at.selectionEnd] : null,
+  };
+}
+
 export class CasePanel extends EventTarget {
   #cache = new Map();
   #asked = 0;
+  #loading = null;
 
   /** `box`: where the panel is shown; it has states of its own by `data-state`: empty, loading, shown, failed. */
   constructor(box) {
@@ -27,6 +57,15 @@ export class CasePanel extends EventTarget {
     box.addEventListener("click", (event) => {
       const button = event.target.closest("[data-act]");
       if (button) this.act(button.dataset.act);
+      if (event.target.closest("[data-renew]")) this.refresh({ typed: true });
+    });
+    box.addEventListener("keydown", (event) => {
+      // out of a text box by the keyboard alone
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing || event.keyCode === 229) return;
+      const form = event.target.closest("[data-panel] form");
+      if (!form) return;
+      event.preventDefault();
+      form.requestSubmit(form.querySelector("button:not([type=button])"));
     });
   }
 
@@ -47,7 +86,8 @@ export class CasePanel extends EventTarget {
       html: await response.text(),
     }));
     this.#cache.set(number, { at: performance.now(), answer });
-    answer.catch(() => this.#cache.delete(number));
+    const drop = () => this.#cache.get(number)?.answer === answer && this.#cache.delete(number);
+    answer.then(({ status }) => status === 200 || drop(), drop);
     return answer;
   }
 
@@ -60,7 +100,22 @@ export class CasePanel extends EventTarget {
     this.#cache.delete(number);
   }
 
-  async show(number, { focus = false } = {}) {
+  /** The case stands in the panel, or the reason why not. */
+  show(number, options = {}) {
+    const loading = this.#shown(number, options);
+    this.#loading = loading;
+    loading.finally(() => {
+      if (this.#loading === loading) this.#loading = null;
+    });
+    return loading;
+  }
+
+  /** Nothing is on its way any more: a load may be overtaken by a newer one. */
+  async settled() {
+    while (this.#loading) await this.#loading;
+  }
+
+  async #shown(number, { focus = false }) {
     const asked = ++this.#asked;
     this.number = number;
     if (!number) {
@@ -72,53 +127,80 @@ export class CasePanel extends EventTarget {
       const { status, html } = await this.#fetched(number);
       if (asked !== this.#asked) return;
       const found = parsed(html);
-      if (found) this.#put(found, focus);
-      else this.#fail(status);
+      if (found) this.#put(found, { focus });
+      else this.#fail(status, focus);
     } catch {
-      if (asked === this.#asked) this.#fail(0);
+      if (asked === this.#asked) this.#fail(0, focus);
     } finally {
       clearTimeout(slow);
     }
   }
 
-  /** As it is now: unless somebody is typing, who is told instead. */
-  async refresh() {
+  /** As it is now: unless somebody is typing, who is told instead, and asks for it (`typed`) when he likes. */
+  async refresh({ typed = false } = {}) {
     this.forget(this.number);
-    if (!this.isTouched) await this.show(this.number);
-    else this.panel?.setAttribute("data-stale", "");
+    if (typed || !this.isTouched) await this.show(this.number);
+    else {
+      const note = this.panel.querySelector("[data-stale]");
+      if (note) note.hidden = false;
+    }
   }
 
-  /** The action's form is opened; one that has nothing to fill in is sent at once. */
-  act(action) {
+  /** The action's form is opened; one that is open and has nothing to fill in is sent at once. */
+  act(action, { send = true } = {}) {
     const sheet = this.box.querySelector(`#act-${CSS.escape(action)}`);
     if (!sheet) return false;
     const form = sheet.querySelector("form");
     const open = fields(form);
-    const wanting = open.filter((e) => !e.value && !e.closest(".gg-field")?.querySelector(".form-label .gg-meta"));
-    if (sheet.open && wanting.length === 0) {
+    const wanting = open.filter(isWanting);
+    if (send && sheet.open && wanting.length === 0) {
       form.requestSubmit(form.querySelector(".gg-actions button"));
       return true;
     }
     for (const other of this.box.querySelectorAll(".gg-act[open]")) if (other !== sheet) other.open = false;
     sheet.open = true;
     sheet.scrollIntoView({ block: "nearest" });
-    (wanting[0] ?? open[0] ?? form.querySelector("button")).focus();
+    (wanting[0] ?? (send && open[0]) ?? form.querySelector(".gg-actions button")).focus();
     return true;
   }
 
-  /** The action whose button has this key; whether there is one. */
+  /** The action whose button has this key; whether there is one. A key that is quicker than the case waits for it, and
+   *  then only opens the form: nothing is sent about a case that was not yet to be seen. */
   key(letter) {
-    const button = this.box.querySelector(`[data-key="${CSS.escape(letter.toUpperCase())}"]`);
-    return button ? this.act(button.dataset.act) : false;
+    if (!this.#loading) return this.#key(letter);
+    const { number } = this;
+    this.settled().then(() => number === this.number && this.#key(letter, { send: false }));
+    return true;
   }
 
-  #put(found, focus) {
+  #key(letter, options) {
+    const button = this.box.querySelector(`[data-key="${CSS.escape(letter.toUpperCase())}"]`);
+    return button ? this.act(button.dataset.act, options) : false;
+  }
+
+  #put(found, { focus = false, fresh = false } = {}) {
+    const before = this.panel;
+    const was = before?.dataset.number === found.dataset.number && !fresh ? placeIn(before) : null;
+    const had = Boolean(before?.contains(document.activeElement));
     this.#state("shown");
-    this.box.querySelector("[data-panel]")?.remove();
+    before?.remove();
     this.box.append(document.adoptNode(found));
     this.#restore(found);
+    if (was) this.#back(found, was);
     this.dispatchEvent(new CustomEvent("shown", { detail: { number: this.number, panel: found } }));
-    if (focus) found.querySelector("h2")?.focus();
+    if (focus || (had && !found.contains(document.activeElement))) found.querySelector("h2")?.focus({ preventScroll: !focus });
+  }
+
+  #back(panel, was) {
+    for (const [id, open] of was.open) {
+      const part = panel.querySelector(`#${CSS.escape(id)}`);
+      if (part) part.open = open;
+    }
+    panel.querySelector("[data-panel-scroll]").scrollTop = was.top;
+    if (!was.had || !was.at) return;
+    const at = panel.querySelector(was.at);
+    at?.focus({ preventScroll: true });
+    if (was.selection && at?.setSelectionRange) at.setSelectionRange(...was.selection);
   }
 
   #state(state) {
@@ -127,19 +209,30 @@ export class CasePanel extends EventTarget {
     this.box.setAttribute("aria-busy", String(state === "loading"));
   }
 
-  #fail(status) {
+  #fail(status, focus) {
     const states = { 401: "signed-out", 403: "forbidden", 404: "gone" };
-    this.#state(states[status] ?? "failed");
+    const state = states[status] ?? "failed";
+    const had = focus || this.box.contains(document.activeElement);
+    this.#state(state);
+    const link = this.box.querySelector(".gg-state-signed-out a");
+    if (link) link.href = this.#signIn;
+    if (had) this.box.querySelector(`.gg-state-${state} :is(button, a, h2)`)?.focus();
+  }
+
+  get #signIn() {
+    return `/login/?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`;
   }
 
   // --- what was typed -----------------------------------------------------------------------------------------
 
   #place(form) {
-    return `gg-typed:${new URL(form.action).pathname}`;
+    // by person: at a shared desk the next one does not find the words of the last
+    return `gg-typed:${USER}:${new URL(form.action).pathname}`;
   }
 
   #keep(form) {
-    if (!form || form.method !== "post") return;
+    // a box that is left when its form is gone says once more that it has changed
+    if (!form || form.method !== "post" || !form.closest(".gg-act") || "sent" in form.dataset) return;
     form.dataset.touched = "";
     const typed = fields(form).filter((e) => (e.type !== "checkbox" && e.type !== "radio") || e.checked);
     const kept = typed.map((e) => [e.name, e.multiple ? [...e.selectedOptions].map((o) => o.value) : e.value]);
@@ -154,7 +247,12 @@ export class CasePanel extends EventTarget {
     for (const form of panel.querySelectorAll(".gg-act form")) {
       const text = sessionStorage.getItem(this.#place(form));
       if (!text || form.querySelector(".gg-field-error")) continue;
-      for (const [name, value] of JSON.parse(text).kept) {
+      const { at, kept } = JSON.parse(text);
+      if (Date.now() - at > DRAFT_MS) {
+        sessionStorage.removeItem(this.#place(form));
+        continue;
+      }
+      for (const [name, value] of kept) {
         for (const field of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
           if (field.type === "radio" || field.type === "checkbox") field.checked = field.value === value;
           else if (field.multiple) for (const o of field.options) o.selected = value.includes(o.value);
@@ -168,43 +266,57 @@ export class CasePanel extends EventTarget {
 
   // --- sending ------------------------------------------------------------------------------------------------
 
-  async #submit(event) {
+  #submit(event) {
+    if (event.target.method === "post" && event.target.closest("[data-panel]")) this.send(event);
+  }
+
+  /** A form about the shown case is sent; "done", "refused" (the panel says why) or "kept" (it did not get through). */
+  async send(event) {
     const form = event.target;
-    if (form.method !== "post" || !form.closest("[data-panel]")) return;
     event.preventDefault();
     const button = event.submitter ?? form.querySelector("button");
-    if (form.dataset.sending) return;
+    if (form.dataset.sending) return "kept";
     form.dataset.sending = "";
     button?.setAttribute("aria-busy", "true");
     const target = button?.formAction && button.hasAttribute("formaction") ? button.formAction : form.action;
     try {
       const body = new FormData(form, button);
+      // signing in again, here or in another tab, has made a new one
+      if (token()) body.set("csrfmiddlewaretoken", token());
       const response = await fetch(target, { ...ASK, method: "POST", body });
       if (response.redirected && new URL(response.url).pathname === "/login/") {
-        this.dispatchEvent(new CustomEvent("signed-out"));
         toast(gettext("登录已过期，填写的内容已保留，请重新登录。"), {
           kind: "over",
-          action: { label: gettext("登录"), run: () => location.assign(`/login/?next=${encodeURIComponent(location.pathname + location.search)}`) },
+          stays: true,
+          action: { label: gettext("登录"), run: () => location.assign(this.#signIn) },
         });
-        return;
+        return "kept";
       }
       if (response.ok && response.headers.get("Content-Type")?.startsWith("application/json")) {
         const { done, number, undo } = await response.json();
         sessionStorage.removeItem(this.#place(form));
+        delete form.dataset.touched;
+        form.dataset.sent = "";
+        const sheet = form.closest(".gg-act");
+        if (sheet) sheet.open = false;
         this.forget(number);
-        this.dispatchEvent(new CustomEvent("done", { detail: { number, words: done, undo, action: form.closest(".gg-act")?.id.slice(4) } }));
-        return;
+        this.dispatchEvent(new CustomEvent("done", { detail: { number, words: done, undo, action: /\/(?:act|ask)\/(\w+)\//.exec(form.action)?.[1] ?? "" } }));
+        return "done";
       }
       const found = parsed(await response.text());
       if (found) {
         this.forget(this.number);
-        this.#put(found, false);
+        this.#put(found, { fresh: true });
         const wrong = found.querySelector("[role=alert], .gg-field-error");
         wrong?.scrollIntoView({ block: "center" });
         (found.querySelector(".gg-bad input, .gg-bad select, .gg-bad textarea") ?? found.querySelector("h2"))?.focus({ preventScroll: true });
-        if (response.status === 409) this.dispatchEvent(new CustomEvent("conflict", { detail: { number: this.number } }));
+        return "refused";
       } else {
-        toast(response.status === 403 ? gettext("没有权限。") : gettext("没有送到，请再试一次。填写的内容已保留。"), { kind: "over" });
+        const words = {
+          403: gettext("没有权限，没有办理。填写的内容已保留。"),
+          404: gettext("这件案件已不在你的范围内，没有办理。填写的内容已保留。"),
+        };
+        toast(words[response.status] ?? gettext("没有送到，请再试一次。填写的内容已保留。"), { kind: "over" });
       }
     } catch {
       toast(gettext("网络不通，没有送到。填写的内容已保留，请稍后再试。"), { kind: "over" });
@@ -212,5 +324,6 @@ export class CasePanel extends EventTarget {
       delete form.dataset.sending;
       button?.removeAttribute("aria-busy");
     }
+    return "kept";
   }
 }

@@ -1,9 +1,10 @@
 // Claiming the shown case: a strip that says who holds it and for how long, prolonged while somebody works on it.
 import { api } from "./api.js";
-import { serverNow } from "./live.js";
+import { live, serverNow } from "./live.js";
 import { toast } from "./toast.js";
 
 const RENEW_BELOW_MS = 180_000;
+const WATCH_MS = 8_000;
 
 export class Claims {
   #timer = 0;
@@ -49,6 +50,22 @@ export class Claims {
     this.#busy = false;
     this.panel.forget(number);
     if (number === this.panel.number) await this.panel.refresh();
+  }
+
+  /** Now and then, while the page is looked at: who holds which of `numbers()`, given to `tell`. */
+  watch(numbers, tell) {
+    const look = async () => {
+      const asked = numbers().slice(0, 100);
+      if (document.hidden || !asked.length || live.state === "down" || live.state === "out") return;
+      try {
+        const answer = await fetch(`/work/holders/?of=${asked.join(",")}`, { cache: "no-store" });
+        if (answer.ok && !answer.redirected && !this.#busy) tell((await answer.json()).held);
+      } catch {
+        // the lamp says that nothing gets through
+      }
+    };
+    setInterval(look, WATCH_MS);
+    document.addEventListener("visibilitychange", look);
   }
 
   /** Who types holds on to it. */

@@ -23,7 +23,8 @@ export class Keyboard {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const typing = event.target instanceof Element && event.target.closest(TYPING);
     if (typing && event.key !== "Escape") return;
-    if (event.key !== "Escape" && document.querySelector("dialog[open]")) return;
+    // a dialog has its own keys, Escape among them
+    if (document.querySelector("dialog[open]")) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const whole = this.#prefix ? `${this.#prefix} ${key}` : key;
     this.#reset();

@@ -99,7 +99,8 @@ export class AreaMap extends EventTarget {
     this.#pinned = number;
     this.#pinLayer.clearLayers();
     const at = place && Number.isFinite(place.lon) && Number.isFinite(place.lat) && place.lon !== 0 ? [place.lat, place.lon] : null;
-    if (!number || !at) return;
+    // before the area is there the map has no view of its own
+    if (!number || !at || !this.#shown) return;
     const icon = L.divIcon({ className: "gg-map-pin", html: element("span", "gg-map-pin-ring"), iconSize: [34, 34] });
     L.marker(at, { pane: "cases", icon, keyboard: false, interactive: false }).addTo(this.#pinLayer);
     if (!this.#map.getBounds().pad(-0.12).contains(at)) this.#map.setView(at, Math.max(this.#map.getZoom(), 12.5), { animate: true });

@@ -10,13 +10,14 @@ const AFTER_FAILURE_MS = 15_000;
 const HEAL_MS = 300_000;
 
 const rowsOf = (root) => new Map([...root.querySelectorAll("[data-number]")].map((row) => [row.dataset.number, row]));
-const statuses = new Set((list?.dataset.statuses ?? "").split(" "));
+let statuses = new Set((list?.dataset.statuses ?? "").split(" "));
 const touched = new Set();
 const waiting = new Set();
 let everything = false;
 let timer = 0;
 let busy = false;
 let fetchedAt = 0;
+let visit = 0;
 
 function concerns({ n, seq, to, from }) {
   const row = rowsOf(list).get(n);
@@ -43,11 +44,12 @@ async function check() {
   timer = 0;
   busy = true;
   const asked = [...touched];
+  const here = visit;
   // where nothing comes back (the lamp says so) the next try is later
   let pause = AFTER_FAILURE_MS;
   try {
     const page = await fetched();
-    if (page) {
+    if (page && here === visit) {
       for (const number of asked) touched.delete(number);
       everything = false;
       compare(page, new Set(asked));
@@ -118,6 +120,7 @@ function badge(row, words, kind) {
 
 function changed(row, now) {
   if (isUnderHand(row)) {
+    row.classList.remove("gg-left");
     badge(row, list.dataset.wordsChanged, "gg-badge-live");
     const settle = () => {
       if (isUnderHand(row) || !row.isConnected) return;
@@ -132,9 +135,11 @@ function changed(row, now) {
 }
 
 function renew(row, now) {
-  row.dataset.seq = now.dataset.seq;
+  Object.assign(row.dataset, now.dataset);
   row.classList.remove("gg-left");
+  const picked = row.querySelector(".gg-wpick:checked") !== null;
   row.replaceChildren(...now.cloneNode(true).childNodes);
+  if (picked) row.querySelector(".gg-wpick").checked = true;
   badge(row, list.dataset.wordsChanged, "gg-badge-live");
 }
 
@@ -143,7 +148,43 @@ function left(row, words) {
   badge(row, words, "");
 }
 
+/** The row of a case that was dealt with here: said at once, before the word of it comes back. */
+export function leave(number, words) {
+  const row = rowsOf(list).get(number);
+  if (row) left(row, words);
+}
+
 // --- bringing in ---
+
+function put(page) {
+  const picked = new Set([...list.querySelectorAll(".gg-wpick:checked")].map((box) => box.closest("[data-number]").dataset.number));
+  const theirs = page.querySelector("[data-live-list]");
+  Object.assign(list.dataset, theirs.dataset);
+  list.replaceChildren(...theirs.childNodes);
+  for (const [number, row] of rowsOf(list)) if (picked.has(number)) row.querySelector(".gg-wpick").checked = true;
+  document.dispatchEvent(new CustomEvent("gg:list", { detail: page }));
+  touched.clear();
+  waiting.clear();
+}
+
+/** The same page under another address (a filter, a view, its next page), without loading it anew; null if it cannot. */
+export async function go(address, { push = true } = {}) {
+  const here = ++visit;
+  clearTimeout(timer);
+  timer = 0;
+  const answer = await fetch(address, { cache: "no-store", headers: { "X-Requested-With": "live" } });
+  if (answer.redirected || !answer.ok) return null;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (here !== visit) return page;
+  if (!page.querySelector("[data-live-list]")) return null;
+  if (push) history.pushState(null, "", address);
+  statuses = new Set(page.querySelector("[data-live-list]").dataset.statuses.split(" "));
+  follow(page, "[data-live-counts]");
+  put(page);
+  list.scrollTop = 0;
+  showSlot();
+  return page;
+}
 
 async function bring() {
   if (busy || !waiting.size) return;
@@ -157,10 +198,7 @@ async function bring() {
     if (page) {
       follow(page, "[data-live-counts]");
       follow(page, "[data-live-asof]");
-      list.replaceChildren(...page.querySelector("[data-live-list]").childNodes);
-      document.dispatchEvent(new CustomEvent("gg:list", { detail: page }));
-      touched.clear();
-      waiting.clear();
+      put(page);
       const rows = rowsOf(list);
       const shown = [...news].filter((number) => rows.has(number));
       for (const number of shown) rows.get(number).classList.add("gg-new");

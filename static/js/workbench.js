@@ -4,13 +4,14 @@ import { api } from "./api.js";
 import { Bulk } from "./bulk.js";
 import { CasePanel } from "./casepanel.js";
 import { Claims } from "./claims.js";
+import { Compare } from "./compare.js";
 import { Keyboard } from "./keyboard.js";
 import { live } from "./live.js";
 import { AreaMap } from "./map.js";
 import { Palette } from "./palette.js";
-import "./queue.js";
+import { go, leave } from "./queue.js";
 import { Texts } from "./texts.js";
-import { toast } from "./toast.js";
+import { takeOffer, toast } from "./toast.js";
 
 const find = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -24,6 +25,7 @@ shell.dataset.desk = list.dataset.desk;
 const panel = new CasePanel(find("[data-case]"));
 const claims = new Claims(panel);
 const texts = new Texts(panel);
+const compare = new Compare(panel, find("[data-compare-dialog]"));
 const rows = () => all(".gg-wrow", list);
 const open = () => rows().filter((row) => !row.classList.contains("gg-left"));
 const rowOf = (number) => (number ? find(`#row-${CSS.escape(number)}`, list) : null);
@@ -43,7 +45,8 @@ function placeOf(row) {
   return row?.dataset.lon ? { lon: Number(row.dataset.lon), lat: Number(row.dataset.lat) } : null;
 }
 
-function choose(number, { focus = false } = {}) {
+function choose(number, { focus = false, back = false } = {}) {
+  const first = !chosen;
   chosen = number;
   mark();
   const row = rowOf(number);
@@ -54,8 +57,35 @@ function choose(number, { focus = false } = {}) {
   map?.pin(number, placeOf(row));
   const address = new URL(location.href);
   address.hash = number;
-  history.replaceState(null, "", address);
+  // on a phone the case lies over the list, and going back takes it away
+  if (!WIDE.matches && first && number && !back) history.pushState({ over: true }, "", address);
+  else history.replaceState(history.state, "", address);
+  cover();
 }
+
+/** Where the case covers the list, the list is not there for the keyboard and for those who cannot see. */
+function cover() {
+  const over = !WIDE.matches && Boolean(chosen);
+  for (const part of all(".gg-wtabs, .gg-wqueue", shell)) part.inert = over;
+}
+
+function uncover() {
+  const row = rowOf(chosen);
+  chosen = "";
+  mark();
+  panel.show("");
+  cover();
+  list.focus({ preventScroll: true });
+  row?.scrollIntoView({ block: "nearest" });
+}
+
+WIDE.addEventListener("change", cover);
+addEventListener("popstate", async () => {
+  const number = decodeURIComponent(location.hash.slice(1));
+  if (location.search !== shown) await visit(location.href, { push: false });
+  if (number && number !== chosen) choose(number, { back: true });
+  else if (!number && !WIDE.matches && chosen) uncover();
+});
 
 function step(by) {
   const order = open();
@@ -69,12 +99,52 @@ list.addEventListener("click", (event) => {
   if (row && !event.target.closest("input, a")) choose(row.dataset.number);
 });
 document.addEventListener("gg:list", ({ detail: page }) => {
-  for (const name of ["tabs", "ticker"]) {
+  for (const name of ["tabs", "ticker", "above", "below"]) {
     const [mine, theirs] = [find(`[data-part=${name}]`), find(`[data-part=${name}]`, page)];
     if (mine && theirs && mine.innerHTML !== theirs.innerHTML) mine.innerHTML = theirs.innerHTML;
   }
   queueMicrotask(mark);
   map?.refresh();
+});
+
+// --- filters, views and pages, without loading the workbench anew ---------------------------------------------------
+
+let shown = location.search;
+
+async function visit(address, { push = true } = {}) {
+  let page = null;
+  try {
+    page = await go(address, { push });
+  } catch {
+    return toast(gettext("网络不通，请稍后再试。"), { kind: "over" });
+  }
+  if (!page) return location.assign(address);
+  shown = location.search;
+  const focused = document.activeElement?.id;
+  for (const part of ["[data-filter]", "[data-view-links]", "[data-to-list]"]) {
+    const [mine, theirs] = [find(part), find(part, page)];
+    if (mine && theirs) mine.replaceWith(theirs);
+  }
+  if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus();
+  if (!rowOf(chosen) && WIDE.matches && rows().length && !panel.isTouched) choose(rows()[0].dataset.number);
+  return page;
+}
+
+find(".gg-wqueue").addEventListener("change", (event) => {
+  const form = event.target.closest("[data-filter]");
+  if (!form) return;
+  const asked = [...new FormData(form)].filter(([, value]) => value);
+  visit(`${location.pathname}?${new URLSearchParams(asked)}`);
+});
+shell.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href^='?']");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  find("[data-views]").open = false;
+  const kept = document.activeElement === link && !link.closest("[data-views]");
+  visit(`${location.pathname}${link.getAttribute("href") === "?" ? "" : link.getAttribute("href")}`).then(() => {
+    if (!kept || document.activeElement === document.body) list.focus({ preventScroll: true });
+  });
 });
 
 live.on("case", ({ n, seq }) => {
@@ -95,30 +165,55 @@ panel.addEventListener("done", ({ detail }) => {
   const next = order[here + 1] ?? order[here - 1];
   const undo = detail.undo;
   toast(`${detail.number.slice(-7)} · ${detail.words}`, {
-    action: undo && { label: undo.label, run: () => takeBack(detail.number, undo.action) },
+    action: undo && { label: undo.label, key: "Z", run: () => takeBack(detail.number, undo.action) },
   });
-  if (STAYS.has(detail.action) || !row || !next) panel.refresh();
-  else choose(next.dataset.number);
+  const had = panel.box.contains(document.activeElement) || document.activeElement === document.body;
+  if (STAYS.has(detail.action) || !row || !next) {
+    // the hand is not lost with the form that is gone
+    if (had && WIDE.matches) list.focus({ preventScroll: true });
+    if (row && !STAYS.has(detail.action)) leave(detail.number, detail.words.replace(/[。.]$/, ""));
+    panel.refresh();
+    return;
+  }
+  leave(detail.number, detail.words.replace(/[。.]$/, ""));
+  choose(next.dataset.number);
+  if (had && WIDE.matches) list.focus({ preventScroll: true });
 });
+// --- who holds what -----------------------------------------------------------------------------------------------
 
-async function takeBack(number, action) {
-  choose(number);
-  await panel.show(number);
-  panel.act(action);
+function hold(row, holder) {
+  const cell = row?.querySelector("[data-holder]");
+  if (!cell || cell.dataset.holder === holder) return;
+  if (holder) cell.replaceChildren(find("#lock-icon", shell).content.cloneNode(true), ` ${holder}`);
+  else cell.textContent = cell.dataset.source;
+  cell.dataset.holder = holder;
 }
 
+panel.addEventListener("shown", ({ detail }) => hold(rowOf(detail.number), detail.panel.dataset.holder));
+claims.watch(
+  () => [...new Set([chosen, ...rows().map((row) => row.dataset.number)])].filter(Boolean),
+  (held) => {
+    for (const row of open()) hold(row, held[row.dataset.number] ?? "");
+    const shown = panel.panel;
+    if (shown?.dataset.number === chosen && shown.dataset.holder !== (held[chosen] ?? "")) panel.refresh();
+  },
+);
+async function takeBack(number, action) {
+  choose(number);
+  panel.refresh();
+  await panel.settled();
+  if (panel.number === number) panel.act(action, { send: false });
+}
+
+list.addEventListener("bulk-done", ({ detail }) => STAYS.has(detail.action) || leave(detail.number, detail.label));
 find("[data-again]").addEventListener("click", () => panel.show(chosen));
-find("[data-back]").addEventListener("click", () => {
-  panel.show("");
-  list.focus();
-});
+find("[data-back]").addEventListener("click", () => (history.state?.over ? history.back() : uncover()));
 find("[data-part=ticker]").addEventListener("click", (event) => {
   const link = event.target.closest("[data-open]");
   if (!link) return;
   event.preventDefault();
   choose(link.dataset.open);
 });
-find("[data-filter]").addEventListener("change", (event) => event.currentTarget.requestSubmit());
 
 // --- map ------------------------------------------------------------------------------------------------------------
 
@@ -154,31 +249,67 @@ keys.on("?", () => find("[data-keys]").showModal());
 keys.on("g q", () => list.focus());
 keys.on("g m", () => find("[data-map] .gg-area[tabindex='0']")?.focus());
 keys.on("g r", () => find("#panel-title")?.focus());
+keys.on("z", () => (takeOffer() ? undefined : false));
+keys.on("b", () => bulk.pick());
+keys.on(" ", (event) => {
+  const box = unfocused(event) && list.hasAttribute("data-picking") && rowOf(chosen)?.querySelector(".gg-wpick");
+  if (!box) return false;
+  box.click();
+  return undefined;
+});
 keys.on("Escape", ({ target }) => {
-  if (target !== document.body) target.blur();
+  const menu = target.closest?.("details[open].gg-views, details[open].gg-seize") ?? find("details[open].gg-views, details[open].gg-seize");
+  if (menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  } else if (!WIDE.matches && chosen && target === document.body) find("[data-back]").click();
+  else if (target !== list) list.focus({ preventScroll: true });
+  else if (list.hasAttribute("data-picking")) bulk.pick(false);
 });
 keys.on("c", () => claims.toggle()).on("t", () => texts.key()).on("/", () => palette.show());
-for (const letter of "afdrvnmehxs") keys.on(letter, () => panel.key(letter));
+keys.on("m", () => compare.first() || panel.key("m"));
+for (const letter of "afdrvnehxs") keys.on(letter, () => panel.key(letter));
 
 // --- command line, many at once, views ------------------------------------------------------------------------------
 
 const palette = new Palette(find("[data-palette]"), {
   open: (number) => choose(number),
-  filter: (kind, key) => {
-    const address = new URL(location.pathname, location.origin);
-    address.searchParams.set(kind, key);
-    location.assign(address);
-  },
+  // an area, a category and a component are filters of the queue
+  filter: (kind, key) => visit(`${location.pathname}?${new URLSearchParams({ [kind]: key })}`).then(() => list.focus({ preventScroll: true })),
 });
-new Bulk(list, find("[data-bulk-bar]"), find("[data-bulk-dialog]"), find("[data-pick]"));
+const bulk = new Bulk(list, find("[data-bulk-bar]"), find("[data-bulk-dialog]"), find("[data-pick]"));
 
+async function renewViews() {
+  const page = await go(location.href, { push: false });
+  const [mine, theirs] = [find("[data-view-links]"), page && find("[data-view-links]", page)];
+  if (theirs) mine.replaceWith(theirs);
+}
+
+find("[data-views]").addEventListener("click", async ({ target }) => {
+  const button = target.closest("[data-drop-view]");
+  if (!button) return;
+  try {
+    await api("DELETE", `views/${button.dataset.dropView}/`);
+    await renewViews();
+    find("[data-views] > summary").focus();
+  } catch (refused) {
+    toast(refused.message, { kind: "over" });
+  }
+});
+document.addEventListener("click", ({ target }) => {
+  for (const menu of all("details[open].gg-views, details[open].gg-seize")) if (!menu.contains(target)) menu.open = false;
+});
 find("[data-save-view]").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const name = event.target.elements.name.value.trim();
+  const form = event.target;
+  const name = form.elements.name.value.trim();
+  const area = form.elements.area?.value;
   const query = Object.fromEntries([...new URL(location.href).searchParams].filter(([key, value]) => value && key !== "after" && key !== "touched"));
   try {
-    await api("POST", "views/", { desk: shell.dataset.desk, name, query });
-    location.reload();
+    await api("POST", "views/", { desk: shell.dataset.desk, name, query, ...(area ? { area: Number(area) } : {}) });
+    form.reset();
+    await renewViews();
+    toast(interpolate(gettext("已保存视图「%s」"), [name]));
   } catch (refused) {
     toast(refused.message, { kind: "over" });
   }
@@ -187,6 +318,6 @@ find("[data-save-view]").addEventListener("submit", async (event) => {
 // --- begin ------------------------------------------------------------------------------------------------------------
 
 const wanted = decodeURIComponent(location.hash.slice(1));
-if (wanted) choose(wanted);
+if (wanted) choose(wanted, { back: true });
 else if (WIDE.matches && rows().length) choose(rows()[0].dataset.number);
 if (matchMedia("(min-width: 1280px)").matches) drawMap();

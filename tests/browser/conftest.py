@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from scripts import programs
+from tests.browser.workbench import Desk
 from tests.worlds import PASSWORD, World, make_world
 
 #: No sandbox (tests run as root in containers), and nothing that talks to anybody by itself.
@@ -91,3 +92,16 @@ def signed_in(open_page) -> Callable[..., Page]:
         return page
 
     return entered
+
+
+@pytest.fixture
+def desk_of(signed_in) -> Iterator[Callable[..., Desk]]:
+    """Somebody's workbench, live (``address`` must have streams); an error in its console fails the test."""
+    desks: list[Desk] = []
+
+    def opened(login: str, key: str = "accept", **options: Any) -> Desk:
+        desks.append(Desk(signed_in(login, **options), key))
+        return desks[-1]
+
+    yield opened
+    assert [error for desk in desks for error in desk.errors] == []

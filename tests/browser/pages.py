@@ -45,23 +45,27 @@ class Stage:
 PAGES: Mapping[str, Callable[[Stage], list[str]]] = {
     "": lambda stage: ["/login/", f"/c/{stage.code}/", f"/r/{stage.token}/", "/nowhere/"],
     "acceptor": lambda stage: [
-        "/queue/accept/", "/queue/file/", "/report/", "/notices/", f"/cases/{stage.numbers['reported']}/",
-        f"/cases/{stage.numbers['handled']}/", f"/cases/{stage.numbers['closed']}/",
+        "/work/accept/", "/work/accept/?category=0301", "/queue/accept/", "/queue/file/", "/report/", "/notices/",
+        f"/cases/{stage.numbers['reported']}/", f"/cases/{stage.numbers['handled']}/",
+        f"/cases/{stage.numbers['closed']}/",
+        f"/cases/{stage.numbers['reported']}/compare/{stage.numbers['accepted']}/",
     ],
     "duty_chief": lambda stage: [
-        "/queue/file/", f"/cases/{stage.numbers['accepted']}/", "/ops/", "/queue/approve/",
+        "/work/file/", "/queue/file/", f"/cases/{stage.numbers['accepted']}/", "/ops/", "/queue/approve/",
         "/rulings/", f"/rulings/{stage.numbers['filed']}/",
     ],
     "dispatcher": lambda stage: [
-        "/queue/dispatch/", f"/cases/{stage.numbers['filed']}/", f"/cases/{stage.numbers['asked']}/", "/queue/approve/",
-        "/appeals/",
+        "/work/dispatch/", "/queue/dispatch/", f"/cases/{stage.numbers['filed']}/",
+        f"/cases/{stage.numbers['asked']}/", "/queue/approve/", "/appeals/",
     ],
-    "supervisor": lambda stage: ["/queue/supervise/", f"/cases/{stage.numbers['overdue']}/"],
-    "verifier": lambda stage: ["/queue/verify/"],
+    "supervisor": lambda stage: ["/work/supervise/", "/queue/supervise/", f"/cases/{stage.numbers['overdue']}/"],
+    "verifier": lambda stage: ["/work/verify/", "/queue/verify/"],
     "department_handler": lambda stage: [
         "/inbox/", f"/inbox/{stage.numbers['handling']}/", f"/inbox/{stage.numbers['asked']}/", "/appeals/",
         f"/appeals/case/{stage.numbers['closed']}/", f"/cases/{stage.numbers['dispatched']}/",
         f"/cases/{stage.numbers['handling']}/",
     ],
-    "grid_worker": lambda stage: ["/tasks/", "/report/", "/inbox/"],
+    "grid_worker": lambda stage: ["/tasks/", "/report/", "/inbox/", "/assessments/mine/", "/assessments/scheme/"],
+    "grid_leader": lambda stage: ["/today/", "/assessments/"],
+    "leader": lambda stage: ["/dashboard/", "/dashboard/figures/open_cases/", "/dashboard/?wall=1"],
 }  # fmt: skip

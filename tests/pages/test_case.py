@@ -94,7 +94,7 @@ def test_stale_form_answers_409_with_who_when_what_and_keeps_the_words(world, si
     page = response.text
     assert response.status_code == 409
     assert "市政经办先办了「签收」" in page
-    assert page.count(words) == 2  # what was typed is shown, and stands in the form again
+    assert page.count(words) == 3  # what was typed is shown, stands in the form again, and may go in as a note
     assert f'name="version" value="{stale + 1}"' in page
     assert world.case(number).status == "handling"
     again = act(sign_in("department_handler"), number, "feed_back", stale + 1, note=words, attachments=[photo()])

@@ -2,6 +2,8 @@
 
 import pytest
 
+from dispatch import claims
+
 pytestmark = pytest.mark.django_db
 
 
@@ -48,3 +50,33 @@ def test_workbench_takes_as_many_statements_for_many_cases_as_for_one(world, sig
     for _more in range(3):
         world.report()
     assert statements(client, "/work/accept/") == one <= 9
+
+
+def test_holders_are_told_of_cases_that_one_may_see(world, sign_in):
+    here, there = world.report(), world.report(by="acceptor_b", grid="620902001001001")
+    claims.claim(number=here, by=world.actor("acceptor"))
+    claims.claim(number=there, by=world.actor("acceptor_b"))
+    asked = f"/work/holders/?of={here},{there},nothing,%00"
+    assert sign_in("acceptor_2").get(asked).json() == {"held": {here: "受理甲"}}
+    assert sign_in("acceptor_b").get(asked).json() == {"held": {there: "受理乙"}}
+
+
+def test_holders_take_as_many_statements_for_many_cases_as_for_one(world, sign_in, statements):
+    numbers = [world.report() for _more in range(3)]
+    client = sign_in("acceptor")
+    one = statements(client, f"/work/holders/?of={numbers[0]}")
+    assert statements(client, f"/work/holders/?of={','.join(numbers)}") == one <= 6
+
+
+@pytest.mark.parametrize("given", ["category=0102", "component=6209010102000001", "component=%00%27--", "area=1"])
+def test_filter_without_cases_says_so_and_how_to_leave_it(world, sign_in, given):
+    world.report()
+    answer = sign_in("acceptor").get(f"/work/accept/?{given}")
+    assert answer.status_code == 200
+
+
+def test_component_without_cases_offers_a_report_there_to_those_who_may(world, sign_in):
+    asked = "?component=6209010102000001"
+    assert f"/report/{asked}" in sign_in("acceptor").get(f"/work/accept/{asked}").text
+    assert f"/report/{asked}" not in sign_in("dispatcher").get(f"/work/dispatch/{asked}").text
+    assert 'value="6209010102000001"' in sign_in("acceptor").get(f"/report/{asked}").text
