@@ -112,7 +112,7 @@ def is_desk(actor: Actor) -> bool:
 def _fresh(request: HttpRequest, sources: dict[str, Any]) -> HttpResponse:
     """An empty form; at the desk with what was begun and not sent."""
     actor: Actor = request.actor
-    initial: dict[str, Any] = {"key": uuid.uuid4().hex, "component": request.GET.get("component", "")[:32]}
+    restored: dict[str, Any] = {}
     kept: list[dict[str, Any]] = []
     if is_desk(actor):
         try:
@@ -120,11 +120,14 @@ def _fresh(request: HttpRequest, sources: dict[str, Any]) -> HttpResponse:
         except NotFound:
             content = {}
         known = ReportForm.base_fields.keys() - {"attachments", "kept"}
-        initial |= {name: value for name, value in content.items() if name in known and isinstance(value, str)}
+        restored = {name: value for name, value in content.items() if name in known and isinstance(value, str)}
         if isinstance(content.get("kept"), str) and content["kept"]:
             kept = KeepsFiles({"kept": content["kept"]}, uploader_id=actor.user_id).kept_files
+    initial = {"key": uuid.uuid4().hex} | restored
+    if component := request.GET.get("component", "")[:32]:
+        initial["component"] = component
     form = ReportForm(sources=sources, uploader_id=actor.user_id, initial=initial)
-    return _form(request, form, kept=kept, is_restored=len(initial) > 1 or bool(kept))
+    return _form(request, form, kept=kept, is_restored=bool(restored or kept))
 
 
 def _merge(request: HttpRequest, number: str) -> str:
