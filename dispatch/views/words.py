@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from gridgov.common.clock import local
 
@@ -13,7 +14,10 @@ DAY = timedelta(days=1)
 #: Due soon: less than this share of the allowance left, or less than so many minutes.
 SOON_SHARE = 0.3
 SOON = timedelta(minutes=15)
-WEEKDAYS = ("周一", "周二", "周三", "周四", "周五", "周六", "周日")
+WEEKDAYS = (
+    gettext_noop("周一"), gettext_noop("周二"), gettext_noop("周三"), gettext_noop("周四"), gettext_noop("周五"),
+    gettext_noop("周六"), gettext_noop("周日"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

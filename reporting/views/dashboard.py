@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 
 from dispatch.actors import Actor
 from dispatch.views import maps
@@ -33,9 +33,9 @@ from reporting.views.present import Asked, Said
 
 #: What each span is called, what comes before it, and what the counters are called in it.
 SPANS: Mapping[str, tuple[Any, Any, Any]] = {
-    "today": (_lazy("今日"), _lazy("昨日同时"), _lazy("今日")),
-    "week": (_lazy("近 7 天"), _lazy("前 7 天"), _lazy("7 天")),
-    "month": (_lazy("近 30 天"), _lazy("前 30 天"), _lazy("30 天")),
+    "today": (gettext_lazy("今日"), gettext_lazy("昨日同时"), gettext_lazy("今日")),
+    "week": (gettext_lazy("近 7 天"), gettext_lazy("前 7 天"), gettext_lazy("7 天")),
+    "month": (gettext_lazy("近 30 天"), gettext_lazy("前 30 天"), gettext_lazy("30 天")),
 }
 DUE_ROWS = 7
 WALL_DEPARTMENTS = 8
