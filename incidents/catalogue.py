@@ -148,6 +148,14 @@ class Catalogue:
         """The category with that code, inactive ones too, or None."""
         return self._category_codes.get(code)
 
+    def category_of_component(self, type_code: str) -> CategorySpec | None:
+        """The 小类 that a component of the type is reported under: of the type's code, or of that after a C."""
+        for code in (type_code, f"C{type_code}"):
+            found = self._category_codes.get(code)
+            if found is not None and found.is_reportable:
+                return found
+        return None
+
     def categories(self, parent_id: int | None = None) -> list[CategorySpec]:
         """The active 大类, or the active 小类 of one, by code."""
         found = [c for c in self._categories.values() if c.parent_id == parent_id and c.is_active]

@@ -103,9 +103,9 @@ def scan(request: HttpRequest, qr_token: str) -> HttpResponse:
         raise NotFound(_("没有这个二维码。请核对地址，或拨打 12345。"))
     sources = {"qr": Incident.Source.QR.label}
     if request.method != "POST":
-        form = ReportForm(
-            sources=sources, public=True, uploader_id=None, initial={"source": "qr", "key": uuid.uuid4().hex}
-        )
+        category = catalogue().category_of_component(component.type_code)
+        initial = {"source": "qr", "key": uuid.uuid4().hex, "category": category.code if category else ""}
+        form = ReportForm(sources=sources, public=True, uploader_id=None, initial=initial)
         return _scan_page(request, component, form)
     form = ReportForm(request.POST, request.FILES, sources=sources, public=True, uploader_id=None)
     if too_often(request, "scan"):

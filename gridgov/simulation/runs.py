@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
+from dispatch.models import Notice
 from gridgov.common import clock, work_calendar
 from gridgov.common.errors import Conflict, FieldError
 from gridgov.simulation import demo, review, span
@@ -19,6 +20,7 @@ SEED_PER_DAY = 17.0
 #: A pause shorter than this is not made up for; of a longer one new reports come in for the last part of it only.
 SHORT_PAUSE = timedelta(minutes=5)
 LONG_PAUSE = timedelta(hours=100)
+UNREAD = timedelta(hours=8)
 
 
 def town(*, pace: float = 1.0, is_show: bool = False) -> Town:
@@ -50,6 +52,8 @@ def seed_cases(seed: int, *, end: datetime, tell: Callable[[datetime], None] | N
             city.expect_reports(max(start, stretch.start), stretch.end, per_day=stretch.per_day)
     city.play(mark.end, before=tell)
     review.assess(mark.end)
+    # people have read what they were told but for the last hours
+    Notice.objects.filter(read_at__isnull=True, created_at__lt=mark.end - UNREAD).update(read_at=mark.end)
     demo.note_seeded()
     return city
 

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 #: Something comes in on every day; this much more in the month that is assessed, in the last weeks, at the very end.
 QUIET_PER_DAY = 1.2
-IN_THE_MONTH = 150.0
+IN_THE_MONTH = 145.0
 LATELY, LATELY_PER_DAY = timedelta(days=23), 4.0
-BUSY, BUSY_PER_DAY = timedelta(days=2), 88.0
+BUSY, BUSY_PER_DAY = timedelta(days=4), 44.0
 
 
 @dataclass(frozen=True, slots=True)

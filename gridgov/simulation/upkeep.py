@@ -10,7 +10,7 @@ from incidents.journal import make_checkpoint
 #: Entries are brought to their receivers at the latest so long after they were written, in played time.
 BEAT = timedelta(minutes=40)
 #: Steps that fall due so near each other are stated together.
-TOGETHER = timedelta(seconds=60)
+TOGETHER = timedelta(minutes=5)
 
 
 class Upkeep:

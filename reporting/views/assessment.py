@@ -122,7 +122,7 @@ def _table(request: HttpRequest, rows: Sequence[Assessment], now: datetime) -> d
     shown = [words.row_of(row, past[row.pk], keys, request.user) for row in chosen]
     asked_row = request.GET.get("row", "")
     beside = next((row for row in chosen if str(row.pk) == asked_row), chosen[0] if chosen else None)
-    deadlines = [until for row in rows if (until := services.reply_until(row)) is not None]
+    deadlines = [until for row in rows if (until := services.reply_until(row)) is not None and until > now]
     return {
         "tabs": [(key, label, counts[key]) for key, label, _empty in TABS],
         "tab": tab,

@@ -45,7 +45,8 @@ const fresh = new Freshness(head, (page) => {
 const clock = document.querySelector("[data-clock]");
 const lamp = document.querySelector("[data-lamp]");
 const dead = document.querySelector("[data-dead-note]");
-const format = new Intl.DateTimeFormat("zh-CN", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+// the city's time, wherever the screen was set up
+const format = new Intl.DateTimeFormat("zh-CN", { timeZone: clock.dataset.zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 function tick() {
   const now = new Date();
   clock.textContent = format.format(now);
