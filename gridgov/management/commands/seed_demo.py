@@ -24,7 +24,7 @@ _SEED = 20260101
 class Command(BaseCommand):
     """Idempotent: a second run adds nothing. Broken off, it goes on where it was."""
 
-    help = "Make a demo of an empty database: reference data, accounts, and about 520 cases played through the loop."
+    help = "Make a demo of an empty database: reference data, accounts, and about 530 cases played through the loop."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--city", choices=seeding.cities(), default="lanzhou")
