@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,17 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 )  # fmt: skip
+
+
+#: What is looked at on every database: the loop by hand, and pages that follow it. The others are about pages alone.
+ON_EVERY_DATABASE = ("test_closed_loop.py", "test_live.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of this folder are of how pages look and behave, but for those of the loop itself."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and item.path.name not in ON_EVERY_DATABASE:
+            item.add_marker(pytest.mark.looks)
 
 
 @pytest.fixture(scope="session")

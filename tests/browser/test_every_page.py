@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 from tests.browser.pages import PAGES, Stage
 from tests.worlds import World
 
-pytestmark = [pytest.mark.browser, pytest.mark.looks, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 #: (language, width, whether it is examined): 1440 and 1024 are desks, 390 is a phone.
 LOOKS = (
