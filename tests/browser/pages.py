@@ -67,5 +67,5 @@ PAGES: Mapping[str, Callable[[Stage], list[str]]] = {
     ],
     "grid_worker": lambda stage: ["/tasks/", "/report/", "/inbox/", "/assessments/mine/", "/assessments/scheme/"],
     "grid_leader": lambda stage: ["/today/", "/assessments/"],
-    "leader": lambda stage: ["/dashboard/", "/dashboard/figures/open_cases/", "/dashboard/?wall=1"],
+    "leader": lambda stage: ["/dashboard/", "/dashboard/figures/open_cases/"],
 }  # fmt: skip

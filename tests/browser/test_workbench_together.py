@@ -65,10 +65,10 @@ def test_three_people_close_a_case_and_see_each_other_live(city: World, desk_of,
     # the dispatcher still has the case open, and sees the other's step
     expect(dispatcher.panel.locator(".gg-journal")).to_contain_text("市政经办 签收")
     handler.get_by_role("article").filter(has_text=number).get_by_role("link", name="办理").click()
-    feedback = handler.locator("#act-feed_back")
-    feedback.get_by_label("说明").fill("已清理完毕")
-    feedback.get_by_label(re.compile("照片与附件")).set_input_files(str(picture))
-    feedback.get_by_role("button", name="反馈", exact=True).click()
+    handler.get_by_label("处置结果说明").fill("已清理完毕")
+    handler.get_by_label(re.compile("照片与附件（至少")).set_input_files(str(picture))
+    expect(handler.locator(".gg-dfile")).to_contain_text("已上传")
+    handler.get_by_role("button", name="提交反馈").click()
     expect(handler.get_by_role("status").filter(has_text="反馈：已完成")).to_be_visible()
     expect(dispatcher.panel.locator(".gg-journal")).to_contain_text("已清理完毕")
 
