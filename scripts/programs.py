@@ -9,6 +9,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
+_MEMORY = Path("/dev/shm")  # noqa: S108  Linux's memory file system, not a name that others could foresee
+_MEMORY_BYTES = 4 * 1024**3
+
+
+def scratch() -> str | None:
+    """Where test data go, as ``dir`` of ``tempfile``: memory where there is plenty of it, else None, the default.
+
+    Tests commit thousands of times; on a slow disk that is most of their time.
+    """
+    if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _MEMORY_BYTES:
+        return str(_MEMORY)
+    return None
+
+
 def chromium() -> str | None:
     """Path of a Chromium or Chrome, or None."""
     given = os.environ.get("CHROMIUM", "")

@@ -185,7 +185,7 @@ def everything() -> Iterator[dict[str, str]]:
 
     A PostgreSQL in ``DATABASE_URL`` and a Redis in ``REDIS_URL`` are used when given, else started here.
     """
-    folder = Path(tempfile.mkdtemp(prefix="gridgov-services-"))
+    folder = Path(tempfile.mkdtemp(prefix="gridgov-services-", dir=programs.scratch()))
     folder.chmod(0o755)
     given_database, given_redis = os.environ.get("DATABASE_URL", ""), os.environ.get("REDIS_URL", "")
     try:

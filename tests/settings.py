@@ -6,8 +6,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from scripts import programs
+
 _given = os.environ.get("GRIDGOV_TEST_DIR", "")
-_root = Path(_given) if _given else Path(tempfile.mkdtemp(prefix="gridgov-test-"))
+_root = Path(_given) if _given else Path(tempfile.mkdtemp(prefix="gridgov-test-", dir=programs.scratch()))
 _root.mkdir(parents=True, exist_ok=True)
 if not _given:
     # Processes that the tests start put their files into the same folder; who made it removes it.
