@@ -35,9 +35,7 @@ def _empty(connection: BaseDatabaseWrapper) -> None:
         if connection.vendor == "postgresql":
             # neither foreign keys nor the journal's triggers, in this session alone
             deletions = "; ".join(f'DELETE FROM "{table}"' for table in tables)
-            cursor.execute(
-                f"BEGIN; SET LOCAL session_replication_role = replica; {deletions}; COMMIT"
-            )
+            cursor.execute(f"BEGIN; SET LOCAL session_replication_role = replica; {deletions}; COMMIT")
             return
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         for table in triggers.FROZEN:
@@ -46,6 +44,20 @@ def _empty(connection: BaseDatabaseWrapper) -> None:
         for table in tables:
             cursor.execute(f'DELETE FROM "{table}"')
         triggers.install(connection)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests that ask for no database say the same on each: they run beside SQLite alone."""
+    if conf.settings.EMBEDDED:
+        return
+    wanted = [item for item in items if _asks_for_a_database(item)]
+    config.hook.pytest_deselected(items=[item for item in items if not _asks_for_a_database(item)])
+    items[:] = wanted
+
+
+def _asks_for_a_database(item: pytest.Item) -> bool:
+    asked = {"db", "transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
+    return bool(asked or item.get_closest_marker("django_db") or item.get_closest_marker("services"))
 
 
 @pytest.fixture(autouse=True, scope="session")
