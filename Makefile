@@ -3,7 +3,7 @@ PORT ?= 8000
 HOST ?= 127.0.0.1
 PY := .venv/bin/python
 
-.PHONY: setup demo demo-data test test-services test-slow lint bench
+.PHONY: setup demo demo-data test test-services test-slow lint bench chaos
 
 setup:
 	@sh scripts/setup.sh
@@ -33,3 +33,10 @@ lint: setup
 
 bench: setup
 	@$(PY) -m benchmarks.sqlite_writers
+
+# `make chaos RUNS=40 SEED=1 REQUESTS=3000`: the processes of a deployment under load, killed at random; see tests/chaos.
+RUNS ?= 1
+SEED ?= 1
+REQUESTS ?= 3000
+chaos: setup
+	@$(PY) -m tests.chaos.run --runs $(RUNS) --seed $(SEED) --requests $(REQUESTS)

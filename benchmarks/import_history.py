@@ -98,7 +98,7 @@ def databases(kind: str, folder: Path, data: Path) -> Iterator[tuple[City, City]
             first = City.at(services.database(server, "first"), folder / "first", redis)
             found(first, data)
             second = City.at(f"{first.url.removesuffix('/first')}/second", folder / "second", redis)
-            services._execute(server, 'CREATE DATABASE "second" TEMPLATE "first"')
+            services.database(server, "second", template="first")
             yield first, second
     else:
         first = City.at(f"sqlite:///{folder / 'first.sqlite3'}", folder / "first")

@@ -31,7 +31,7 @@ from dispatch import notify
 from dispatch.actors import Actor
 from dispatch.cases import case_from, with_all
 from dispatch.entries import Delivered, of_row, with_cases
-from gridgov.common import clock
+from gridgov.common import clock, deadlocks
 from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
 from gridgov.common.json_rows import among, whole_numbers
 from gridgov.common.prepared import Prepared
@@ -83,7 +83,7 @@ def deliver_pending(*, receive: Receive, limit: int = LIMIT) -> Delivery:
             _deliver(batch, receive, done)
             kept = _keep(leased, lease, kept)
     finally:
-        Incident.objects.filter(pk__in=leased, deliver_lease=lease).update(deliver_lease="", deliver_until=None)
+        deadlocks.update(_held(leased, lease), deliver_lease="", deliver_until=None)
     return done
 
 
@@ -135,8 +135,13 @@ def _keep(leased: Sequence[int], lease: str, kept: float) -> float:
     """The lease has most of its length before it: a good part of it was used up before it is begun again."""
     if time.monotonic() - kept < LEASE.total_seconds() / 6:
         return kept
-    Incident.objects.filter(pk__in=leased, deliver_lease=lease).update(deliver_until=_until())
+    deadlocks.update(_held(leased, lease), deliver_until=_until())
     return time.monotonic()
+
+
+def _held(leased: Sequence[int], lease: str) -> Any:
+    """Those of the cases that are still ours. A merge locks two cases at once: so they are locked in order."""
+    return Incident.objects.filter(pk__in=leased, deliver_lease=lease)
 
 
 def _oldest(incident_ids: Sequence[int]) -> list[Delivered]:
@@ -186,13 +191,18 @@ def _deliver(batch: Sequence[Delivered], receive: Receive, done: Delivery) -> No
 def _bring(batch: Sequence[Delivered], receive: Receive, done: Delivery) -> None:
     told = notify.digested(receive(batch))
     now = clock.now()
-    ids = [one.id for one in batch]
+    done.told += deadlocks.begun_again(lambda: _stamp([one.id for one in batch], told, now))
+    done.delivered += len(batch)
+
+
+def _stamp(ids: Sequence[int], told: Sequence[notify.Told], now: datetime) -> int:
     with transaction.atomic():
-        stamped = _undelivered().filter(pk__in=ids).update(delivered_at=now, next_try_at=None)
-        if stamped != len(ids):
+        mine = _undelivered().filter(pk__in=ids)
+        # a checkpoint seals the same rows, in the order of their ids
+        deadlocks.lock(mine)
+        if mine.update(delivered_at=now, next_try_at=None) != len(ids):
             raise _Taken
-        done.told += notify.store(told, at=now)
-    done.delivered += len(ids)
+        return notify.store(told, at=now)
 
 
 def _note_failure(one: Delivered, error: Exception) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
@@ -24,7 +24,7 @@ from dispatch.models import Request
 from dispatch.offers import OpenAction, open_actions
 from dispatch.parties import authorise, not_held, separate
 from dispatch.visibility import may_see
-from gridgov.common import clock
+from gridgov.common import clock, deadlocks
 from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
 from gridgov.common.prepared import Prepared
 from gridgov.common.text import is_storable
@@ -314,6 +314,11 @@ def carry_out(
             if named:
                 confidential.name(case.incident.pk, named)
     except (_Lost, tickets.Moved):
+        return None
+    except OperationalError as error:
+        # somebody else's move was let through in place of ours: to the caller the same as a case that moved
+        if not deadlocks.may_begin_again(error):
+            raise
         return None
     return Outcome(case.incident.number, case.incident.pk, target.value, prepared.entry.version, entry.seq, tuple(made))
 

@@ -12,8 +12,10 @@ from datetime import timedelta
 from celery import shared_task
 from django.db import IntegrityError
 
-from dispatch import claims, delivery, drafts, escalation, notify, placing, receivers, requests, timeouts
+from dispatch import claims, delivery, drafts, escalation, loop_audit, notify, placing, receivers, requests, timeouts
+from dispatch.models import LoopAudit
 from gridgov.common import clock, heartbeat
+from gridgov.common.deadlocks import begun_again
 from grids.spatial import areas
 from incidents import attachments, journal
 
@@ -25,6 +27,7 @@ PLACE_AGAIN_FOR = timedelta(seconds=60)
 #: A form that was left open is not filled in after a week.
 UPLOADS_KEPT_FOR = timedelta(days=7)
 CLAIMS_KEPT_FOR = timedelta(days=1)
+FULL_AUDIT_EVERY = timedelta(days=1)
 
 #: A poke that was not fetched by then is dropped: the one before it is still delivering, or the sweep will.
 POKE_EXPIRES_SECONDS = 2
@@ -124,7 +127,7 @@ def evaluate_due() -> int:
 def make_checkpoint() -> None:
     """Every entry of the journal is sealed."""
     try:
-        while journal.make_checkpoint(at=clock.now()) is not None:
+        while begun_again(lambda: journal.make_checkpoint(at=clock.now())) is not None:
             pass
     except IntegrityError:
         logger.info("another process makes this checkpoint")
@@ -140,8 +143,19 @@ def discard_uploads() -> int:
 def tidy_desks() -> int:
     """Claims that ended a day ago and drafts that nobody touched for a week are gone."""
     now = clock.now()
-    ended = _while_any(lambda: claims.discard_ended(before=now - CLAIMS_KEPT_FOR))
+    ended = _while_any(lambda: begun_again(lambda: claims.discard_ended(before=now - CLAIMS_KEPT_FOR)))
     return ended + _while_any(lambda: drafts.discard(before=now - drafts.KEPT_FOR))
+
+
+@shared_task(name="dispatch.audit_loop")
+def audit_loop(full: bool = False) -> int:
+    """The loop as a whole was looked at, and who operates it told of what does not hold; how much does not.
+
+    All journals once a day and when somebody asks for it, else those that have grown.
+    """
+    now = clock.now()
+    walked = LoopAudit.objects.filter(is_full=True, started_at__gt=now - FULL_AUDIT_EVERY).exists()
+    return loop_audit.run_and_tell(full=full or not walked).fault_count
 
 
 _placed_until: tuple[int, object] = (-1, None)
@@ -157,4 +171,4 @@ def place_again() -> int:
         _placed_until = (revision, at + PLACE_AGAIN_FOR)
     elif at > until:  # type: ignore[operator]
         return 0
-    return placing.place_again(at=at)
+    return begun_again(lambda: placing.place_again(at=at))

@@ -29,6 +29,7 @@ BEAT_SECONDS: dict[str, float] = {
     "dispatch.evaluate_due": 300,
     "dispatch.make_checkpoint": 60,
     "dispatch.place_again": 10,
+    "dispatch.audit_loop": 900,
     "dispatch.discard_uploads": 3600,
     "dispatch.tidy_desks": 3600,
     "personnel.sync_members": 3600,

@@ -8,7 +8,8 @@ one that agrees with the checkpoint file kept elsewhere.
 
 import hashlib
 import hmac
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +18,9 @@ from typing import Any
 import orjson
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
+from gridgov.common import deadlocks
 from incidents.models import Checkpoint, Incident, JournalEntry
 
 
@@ -158,6 +160,11 @@ def row(incident_id: int, entry: Draft) -> JournalEntry:
 # --- checkpoints ------------------------------------------------------------------------------------------------
 
 SEAL_LIMIT = 20_000
+#: The fifth word of a line that was written later than its checkpoint: whoever wrote it saw the database of then.
+MENDED = "afterwards"
+#: How much of the end of the file is looked at for missing lines: some 600 checkpoints, ten hours.
+TAIL_BYTES = 65_536
+DIGEST_LENGTH = 64
 
 
 def _seal_digest(previous: str, macs: list[tuple[int, str]]) -> str:
@@ -170,8 +177,10 @@ def _seal_digest(previous: str, macs: list[tuple[int, str]]) -> str:
 def make_checkpoint(*, at: datetime) -> Checkpoint | None:
     """The entries not yet sealed (at most SEAL_LIMIT) are sealed by a new checkpoint, also written to the file.
 
-    None where there is nothing to seal. Two processes at once: the unique number lets one of them win.
+    None where there is nothing to seal. Two processes at once: the unique number lets one of them win. Lines that a
+    process killed after its commit did not write any more are written now (:func:`mend_file`).
     """
+    mend_file()
     unsealed = list(
         JournalEntry.objects.filter(checkpoint__isnull=True).order_by("id").values_list("id", "mac")[:SEAL_LIMIT]
     )
@@ -188,17 +197,45 @@ def make_checkpoint(*, at: datetime) -> Checkpoint | None:
             made_at=at,
         )
         for start in range(0, len(unsealed), 500):
-            ids = [pk for pk, _mac_ in unsealed[start : start + 500]]
-            JournalEntry.objects.filter(id__in=ids).update(checkpoint=checkpoint)
-    _append_to_file(checkpoint)
+            entries = JournalEntry.objects.filter(id__in=[pk for pk, _mac_ in unsealed[start : start + 500]])
+            # deliverers stamp the same rows
+            deadlocks.lock(entries)
+            entries.update(checkpoint=checkpoint)
+    _append_to_file([checkpoint])
     return checkpoint
 
 
-def _append_to_file(checkpoint: Checkpoint) -> None:
+def without_line(*, made_before: datetime | None = None) -> QuerySet[Checkpoint]:
+    """The checkpoints of late that have no line in the file, in order.
+
+    Of late: as far back as the last TAIL_BYTES of the file go; all of them where there is no file.
+    """
+    lines = checkpoint_lines(TAIL_BYTES)
+    found = Checkpoint.objects.order_by("number").exclude(number__in=list(lines))
+    if lines and _size() > TAIL_BYTES:
+        found = found.filter(number__gt=min(lines))
+    return found if made_before is None else found.filter(made_at__lte=made_before)
+
+
+def mend_file() -> int:
+    """Each of :func:`without_line` has its line, marked as written afterwards; how many."""
+    missing = list(without_line()[:SEAL_LIMIT])
+    if missing:
+        _append_to_file(missing, mark=f" {MENDED}")
+    return len(missing)
+
+
+def _append_to_file(checkpoints: Sequence[Checkpoint], *, mark: str = "") -> None:
+    """One write, on the disk when this returns. What a killed process left half-written is a line of its own."""
     path = Path(settings.CHECKPOINT_FILE)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(f"{checkpoint.number} {checkpoint.entry_count} {_iso(checkpoint.made_at)} {checkpoint.digest}\n")
+    text = "".join(f"{c.number} {c.entry_count} {_iso(c.made_at)} {c.digest}{mark}\n" for c in checkpoints)
+    with path.open("ab") as file:
+        if file.tell() and not _tail(1).endswith(b"\n"):
+            text = f"\n{text}"
+        file.write(text.encode())
+        file.flush()
+        os.fsync(file.fileno())
 
 
 # --- proof ------------------------------------------------------------------------------------------------------
@@ -212,14 +249,24 @@ def _faults_of_case(number: str, head: tuple[int, str], entries: list[JournalEnt
             return
         if not hmac.compare_digest(_mac(previous, entry.canonical), entry.mac):
             yield Fault(number, entry.seq, "校验码不符")
-        said = orjson.loads(entry.canonical)
-        if said["text"] != text_digest(number, entry.seq, entry.text) and entry.text:
+        said = _said(entry.canonical)
+        digest = said.get("text", "")
+        if digest != text_digest(number, entry.seq, entry.text) and entry.text:
             yield Fault(number, entry.seq, "文字与摘要不符")
-        if said != _restated(number, entry, said["text"]):
+        if said != _restated(number, entry, digest):
             yield Fault(number, entry.seq, "字段与校验文本不符")
         previous = entry.mac
     if head != (len(entries), previous):
         yield Fault(number, len(entries), "案件记录的末条与流转记录不符")
+
+
+def _said(canonical: str) -> dict[str, Any]:
+    """What the text says; nothing where somebody put another in its place that says nothing."""
+    try:
+        said = orjson.loads(canonical)
+    except orjson.JSONDecodeError:
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _restated(number: str, entry: JournalEntry, digest: str) -> dict[str, Any]:
@@ -240,10 +287,14 @@ def _restated(number: str, entry: JournalEntry, digest: str) -> dict[str, Any]:
     }
 
 
-def verify(*, number: str | None = None, batch: int = 500) -> Verdict:
-    """Every chain, every text and (for the whole journal) every checkpoint is worked out again and compared."""
+def verify(*, number: str | None = None, cases: QuerySet[Incident] | None = None, batch: int = 500) -> Verdict:
+    """Every chain, every text and (for the whole journal) every checkpoint is worked out again and compared.
+
+    Of one case by its number, of ``cases``, or of all.
+    """
     verdict = Verdict()
-    cases = Incident.objects.order_by("id")
+    whole = number is None and cases is None
+    cases = (Incident.objects.all() if cases is None else cases).order_by("id")
     if number is not None:
         cases = cases.filter(number=number)
     last_id = 0
@@ -259,13 +310,13 @@ def verify(*, number: str | None = None, batch: int = 500) -> Verdict:
             verdict.incident_count += 1
             verdict.entry_count += len(by_case[pk])
             verdict.faults += _faults_of_case(case_number, (seq, mac), by_case[pk])
-    if number is None:
+    if whole:
         _verify_checkpoints(verdict)
     return verdict
 
 
 def _verify_checkpoints(verdict: Verdict) -> None:
-    on_file = _file_lines()
+    on_file = checkpoint_lines()
     previous = ""
     for checkpoint in Checkpoint.objects.order_by("number"):
         verdict.checkpoint_count += 1
@@ -282,14 +333,36 @@ def _verify_checkpoints(verdict: Verdict) -> None:
     verdict.unsealed_count = JournalEntry.objects.filter(checkpoint__isnull=True).count()
 
 
-def _file_lines() -> dict[int, str]:
-    path = Path(settings.CHECKPOINT_FILE)
-    if not path.exists():
-        return {}
+def checkpoint_lines(last_bytes: int | None = None) -> dict[int, str]:
+    """The digest of each checkpoint in the file, or in so many of its last bytes; nothing where there is no file."""
     found: dict[int, str] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in _tail(last_bytes).decode(errors="replace").splitlines():
         parts = line.split()
-        if len(parts) == 4 and parts[0].isdigit():
+        if parts[4:] not in ([], [MENDED]) or len(parts) < 4:
+            continue
+        number, digest = parts[0], parts[3]
+        # half a line, as a killed process leaves it, says nothing
+        if number.isdecimal() and len(digest) == DIGEST_LENGTH:
             # the first line of a number counts: a later one would be how a rewritten history agrees with the file
-            found.setdefault(int(parts[0]), parts[3])
+            found.setdefault(int(number), digest)
     return found
+
+
+def _size() -> int:
+    path = Path(settings.CHECKPOINT_FILE)
+    return path.stat().st_size if path.exists() else 0
+
+
+def _tail(last_bytes: int | None) -> bytes:
+    """The end of the file from the beginning of a line on; all of it for None."""
+    try:
+        with Path(settings.CHECKPOINT_FILE).open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            if last_bytes is None or last_bytes >= size:
+                file.seek(0)
+                return file.read()
+            file.seek(size - last_bytes)
+            text = file.read()
+            return text if last_bytes == 1 else text.partition(b"\n")[2]
+    except FileNotFoundError:
+        return b""

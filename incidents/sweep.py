@@ -15,10 +15,12 @@ import random
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import DataError, IntegrityError, transaction
 
+from gridgov.common import deadlocks
 from gridgov.common.plain_update import update_rows
 from gridgov.common.prepared import Prepared
 from incidents import journal
@@ -125,7 +127,7 @@ def sweep_due(*, now: datetime, limit: int = LIMIT, held: Held | None = None) ->
         chosen = _choose(now, limit)
         if not chosen:
             return 0
-        fired = _sweep(chosen, now, held)
+        fired = deadlocks.begun_again(partial(_sweep, chosen, now, held))
         if fired:
             return fired
     return 0
@@ -308,10 +310,11 @@ def arm(clock_id: int) -> None:
 def raise_supervision(levels: Mapping[int, int]) -> None:
     """The cases (by id) are supervised at those levels at least, because of steps that their journals state.
 
-    Versions stay. One statement a level.
+    Versions stay. One statement a level (on PostgreSQL one transaction).
     """
     by_level: dict[int, list[int]] = {}
     for incident_id, level in levels.items():
         by_level.setdefault(level, []).append(incident_id)
     for level, ids in by_level.items():
-        Incident.objects.filter(pk__in=ids, supervision_level__lt=level).update(supervision_level=level)
+        below = Incident.objects.filter(pk__in=ids, supervision_level__lt=level)
+        deadlocks.update(below, supervision_level=level)

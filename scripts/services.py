@@ -29,7 +29,8 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _wait(ready, what: str, process: subprocess.Popen | None = None) -> None:
+def wait(ready, what: str, process: subprocess.Popen | None = None) -> None:
+    """``ready()`` is true; RuntimeError when that takes too long, or when ``process`` has ended."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
@@ -74,6 +75,22 @@ def _server_account() -> pwd.struct_passwd | None:
 @contextlib.contextmanager
 def postgres(folder: Path) -> Iterator[str]:
     """The address of a fresh PostgreSQL server whose data live in ``folder``; not made to survive a power cut."""
+    command, options, port = postgres_server(folder, durable=False)
+    address = postgres_address(port)
+    with running(command, folder / "postgres.log", **options) as process:
+        wait(lambda: execute(address, "SELECT 1"), "PostgreSQL", process)
+        yield address
+
+
+def postgres_address(port: int) -> str:
+    return f"postgres://gridgov@127.0.0.1:{port}/postgres"
+
+
+def postgres_server(folder: Path, *, durable: bool) -> tuple[list[str], dict, int]:
+    """A new empty cluster in ``folder``: the command that serves it, as whom and where, and its port.
+
+    ``durable``: what it has committed survives its being killed, as in a deployment.
+    """
     programs_folder = programs.postgres()
     account = _server_account()
     data = folder / "postgres"
@@ -91,17 +108,16 @@ def postgres(folder: Path) -> Iterator[str]:
     )
     port = free_port()
     options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "max_connections": 200}
-    options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "256MB"}
+    options |= {"shared_buffers": "256MB"}
+    if not durable:
+        options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
     command = [str(programs_folder / "postgres"), "-D", str(data)]
     for name, value in options.items():
         command += ["-c", f"{name}={value}"]
-    address = f"postgres://gridgov@127.0.0.1:{port}/postgres"
-    with running(command, folder / "postgres.log", cwd="/", **who) as process:
-        _wait(lambda: _execute(address, "SELECT 1"), "PostgreSQL", process)
-        yield address
+    return command, {"cwd": "/", **who}, port
 
 
-def _execute(address: str, statement: str) -> bool:
+def execute(address: str, statement: str) -> bool:
     connection = psycopg2.connect(address)
     try:
         connection.autocommit = True
@@ -112,10 +128,10 @@ def _execute(address: str, statement: str) -> bool:
     return True
 
 
-def database(address: str, name: str) -> str:
-    """A new empty database ``name`` on the server of ``address``; its address."""
-    _execute(address, f'DROP DATABASE IF EXISTS "{name}"')
-    _execute(address, f'CREATE DATABASE "{name}"')
+def database(address: str, name: str, *, template: str = "") -> str:
+    """A new database ``name`` on the server of ``address``, empty or a copy of ``template``; its address."""
+    execute(address, f'DROP DATABASE IF EXISTS "{name}"')
+    execute(address, f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
     return urlunsplit(urlsplit(address)._replace(path=f"/{name}"))
 
 
@@ -123,13 +139,16 @@ def database(address: str, name: str) -> str:
 def redis_server(folder: Path) -> Iterator[str]:
     """The address of a fresh Redis server that keeps nothing."""
     port = free_port()
-    command = [programs.redis(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    with running(command, folder / "redis.log") as process:
+    with running(redis_command(port, folder), folder / "redis.log") as process:
         address = f"redis://127.0.0.1:{port}/0"
         client = redis.Redis.from_url(address)
-        _wait(client.ping, "Redis", process)
+        wait(client.ping, "Redis", process)
         client.close()
         yield address
+
+
+def redis_command(port: int, folder: Path) -> list[str]:
+    return [programs.redis(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
 
 
 def deployment(database_url: str, redis_url: str, folder: Path) -> dict[str, str]:
@@ -145,38 +164,62 @@ def deployment(database_url: str, redis_url: str, folder: Path) -> dict[str, str
     }
 
 
-def worker_command() -> list[str]:
-    return [_PYTHON, "-m", "celery", "-A", "gridgov", "worker", "--concurrency=2", "--loglevel=WARNING"]
+def web_command(port: int) -> list[str]:
+    """One web process of one thread; those of a deployment have more of both."""
+    return [_PYTHON, "-m", "gunicorn", "gridgov.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
+
+
+def streams_command(port: int) -> list[str]:
+    return [_PYTHON, "manage.py", "live", "--port", str(port)]
+
+
+def worker_command(name: str = "worker", concurrency: int = 2) -> list[str]:
+    return [
+        _PYTHON, "-m", "celery", "-A", "gridgov", "worker", f"--concurrency={concurrency}", "--loglevel=WARNING",
+        "-n", f"{name}@%h",
+    ]  # fmt: skip
 
 
 def beat_command() -> list[str]:
     return [_PYTHON, "-m", "celery", "-A", "gridgov", "beat", "--pidfile=", "--loglevel=WARNING"]
 
 
-@contextlib.contextmanager
-def live(environment: dict[str, str], folder: Path) -> Iterator[tuple[str, str]]:
-    """All parts as processes on a migrated database; the addresses of the web server and of the event streams."""
+def migrate(environment: dict[str, str]) -> None:
+    """The database of the deployment has all its tables."""
     subprocess.run(
         [_PYTHON, "manage.py", "migrate", "--verbosity", "0"], cwd=programs.ROOT, env=environment, check=True
     )
-    port, stream_port = free_port(), free_port()
-    streams = [_PYTHON, "manage.py", "live", "--port", str(stream_port)]
-    web = [_PYTHON, "-m", "gunicorn", "gridgov.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
+
+
+def answers(port: int) -> bool:
+    """Somebody listens there. OSError where nobody does."""
+    with socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+
+
+@contextlib.contextmanager
+def live(environment: dict[str, str], folder: Path) -> Iterator[tuple[list[str], str]]:
+    """All parts as processes on a migrated database: two web, two workers, beat, streams.
+
+    The addresses of the web servers, and that of the event streams.
+    """
+    migrate(environment)
+    ports, stream_port = [free_port(), free_port()], free_port()
     options = {"cwd": programs.ROOT, "env": environment}
+    with contextlib.ExitStack() as stack:
 
-    def answers(at: int) -> bool:
-        with socket.create_connection(("127.0.0.1", at), timeout=1):
-            return True
+        def start(name: str, command: list[str]) -> subprocess.Popen:
+            return stack.enter_context(running(command, folder / f"{name}.log", **options))
 
-    with (
-        running(web, folder / "web.log", **options) as process,
-        running(worker_command(), folder / "worker.log", **options),
-        running(beat_command(), folder / "beat.log", **options),
-        running(streams, folder / "live.log", **options) as stream_process,
-    ):
-        _wait(lambda: answers(port), "the web server", process)
-        _wait(lambda: answers(stream_port), "the event streams", stream_process)
-        yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{stream_port}"
+        webs = [start(f"web{n}", web_command(port)) for n, port in enumerate(ports, 1)]
+        for n in (1, 2):
+            start(f"worker{n}", worker_command(f"worker{n}", concurrency=1))
+        start("beat", beat_command())
+        streams = start("live", streams_command(stream_port))
+        for port, web in zip(ports, webs, strict=True):
+            wait(lambda port=port: answers(port), "the web server", web)
+        wait(lambda: answers(stream_port), "the event streams", streams)
+        yield [f"http://127.0.0.1:{port}" for port in ports], f"http://127.0.0.1:{stream_port}"
 
 
 @contextlib.contextmanager
@@ -196,12 +239,14 @@ def everything() -> Iterator[dict[str, str]]:
                 address = stack.enter_context(postgres(folder))
             redis_url = given_redis or stack.enter_context(redis_server(folder))
             environment = deployment(database(address, "gridgov_live"), redis_url, folder)
-            url, stream_url = stack.enter_context(live(environment, folder))
+            urls, stream_url = stack.enter_context(live(environment, folder))
             yield {
                 "DATABASE_URL": urlunsplit(urlsplit(address)._replace(path="/gridgov")),
-                "GRIDGOV_LIVE_URL": url,
+                "GRIDGOV_LIVE_URL": urls[0],
+                "GRIDGOV_LIVE_URLS": " ".join(urls),
                 "GRIDGOV_STREAM_URL": stream_url,
                 "GRIDGOV_LIVE_DATABASE_URL": environment["DATABASE_URL"],
+                "GRIDGOV_LIVE_KEYS": f"{environment['SECRET_KEY']} {environment['JOURNAL_KEY']}",
                 "GRIDGOV_TEST_REDIS_URL": redis_url,
                 "GRIDGOV_LIVE_LOGS": str(folder),
             }

@@ -2,6 +2,7 @@
 
 from .appeal import Appeal
 from .claim import Claim
+from .loop_audit import LoopAudit
 from .notice import EscalationTarget, LadderPause, Notice, NoticeDelivery
 from .request import Request
 from .routing import RoutingProposal, RoutingRule
@@ -15,6 +16,7 @@ __all__ = [
     "Draft",
     "EscalationTarget",
     "LadderPause",
+    "LoopAudit",
     "Notice",
     "NoticeDelivery",
     "Request",

@@ -18,7 +18,8 @@ from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
 from grids.capabilities import Capability
 
 
-def _operator(request: HttpRequest) -> Actor:
+def operator(request: HttpRequest) -> Actor:
+    """Who looks, if he operates the loop somewhere; else NotPermitted."""
     actor: Actor = request.actor
     if not actor.may_somewhere(Capability.OPERATE_LOOP):
         raise NotPermitted(
@@ -30,7 +31,7 @@ def _operator(request: HttpRequest) -> Actor:
 @page
 def ops(request: HttpRequest) -> HttpResponse:
     """How the loop is doing, in the areas where the person operates it."""
-    actor = _operator(request)
+    actor = operator(request)
     now = clock.now()
     stages = reads.stages(actor, now)
     parked_count, parked = reads.undelivered(actor, parked=True)
@@ -66,7 +67,7 @@ def ops(request: HttpRequest) -> HttpResponse:
 @require_POST
 def ladder(request: HttpRequest, clock_id: int, step: str) -> HttpResponse:
     """The ladder of one clock is held, or released."""
-    actor = _operator(request)
+    actor = operator(request)
     services: dict[str, Callable[..., Any]] = {
         "pause": escalation.pause_ladder, "release": escalation.release_ladder
     }  # fmt: skip
@@ -80,7 +81,7 @@ def ladder(request: HttpRequest, clock_id: int, step: str) -> HttpResponse:
 @require_POST
 def release_entry(request: HttpRequest, entry_id: int) -> HttpResponse:
     """The parked entry is tried again, and what waits behind it."""
-    actor = _operator(request)
+    actor = operator(request)
     return _try(
         request, _("已放行，将重新投递。"), lambda why: delivery.release(entry_id=entry_id, by=actor, reason=why)
     )
@@ -90,7 +91,7 @@ def release_entry(request: HttpRequest, entry_id: int) -> HttpResponse:
 @require_POST
 def resend(request: HttpRequest, delivery_id: int) -> HttpResponse:
     """The notice that failed waits to be sent again."""
-    actor = _operator(request)
+    actor = operator(request)
     return _try(
         request, _("已安排重新发送。"), lambda why: notify.resend(delivery_id=delivery_id, by=actor, reason=why)
     )

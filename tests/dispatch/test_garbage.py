@@ -26,7 +26,7 @@ GARBAGE: tuple[Any, ...] = (
 )  # fmt: skip
 
 
-def _doer(world: World, line: Transition, number: str) -> tuple[Actor, str] | None:
+def doer(world: World, line: Transition, number: str) -> tuple[Actor, str] | None:
     """Somebody who may take the action on the case as it stands, with his login."""
     case = loop.read(number, SYSTEM)
     for login in dict.fromkeys([*LOGINS.values(), "duty_chief_city"]):
@@ -44,8 +44,8 @@ def test_any_value_in_any_field_is_taken_or_refused(world: World) -> None:
     answers: Counter[str] = Counter()
     tried: set[Action] = set()
     for line in TRANSITIONS:
-        number, status = next((n, s) for (s, ticket), n in cases.items() if _fits(line, s, ticket))
-        found = None if line.granted else _doer(world, line, number)
+        number, status = next((n, s) for (s, ticket), n in cases.items() if fits(line, s, ticket))
+        found = None if line.granted else doer(world, line, number)
         if found is None:
             continue
         by, login = found
@@ -61,7 +61,7 @@ def test_any_value_in_any_field_is_taken_or_refused(world: World) -> None:
         audit(number)
 
 
-def _fits(line: Transition, status: Status, ticket: bool) -> bool:
+def fits(line: Transition, status: Status, ticket: bool) -> bool:
     return status in line.sources and line.needs_ticket in (None, ticket)
 
 

@@ -1,6 +1,6 @@
 """The chain, its checkpoints and their proof; the command that proves them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -199,6 +199,65 @@ def test_line_added_to_the_file_does_not_make_a_rewritten_checkpoint_good(world)
     with Path(settings.CHECKPOINT_FILE).open("a") as file:
         file.write("1 1 2026-03-10T09:00:00+00:00 f\n")
     assert "校验点与外部文件不符" in disproved()[1]
+
+
+def lines() -> list[list[str]]:
+    return [line.split() for line in Path(settings.CHECKPOINT_FILE).read_text().splitlines()]
+
+
+def test_line_that_a_killed_process_did_not_write_is_written_afterwards_and_says_so(world, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def die(*_args, **_options):
+        raise Killed
+
+    world.report()
+    journal.make_checkpoint(at=START)
+    world.report()
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "_append_to_file", die)
+        with pytest.raises(Killed):
+            journal.make_checkpoint(at=START)
+    assert Checkpoint.objects.count() == 2
+    assert [c.number for c in journal.without_line()] == [2]
+    assert journal.without_line(made_before=START - timedelta(seconds=1)).count() == 0
+    assert journal.make_checkpoint(at=START) is None  # nothing to seal, and the line is written all the same
+    assert [line[0] for line in lines()] == ["1", "2"]
+    assert [line[4:] for line in lines()] == [[], ["afterwards"]]
+    assert not journal.without_line().exists()
+    assert "校验点2（未封0），不符0" in proved()
+    forge("UPDATE incidents_checkpoint SET digest = 'f' WHERE number = 2")
+    assert "校验点2 校验点与外部文件不符" in disproved()[1]
+
+
+def test_half_a_line_says_nothing_and_the_next_one_is_whole(world):
+    world.report()
+    journal.make_checkpoint(at=START)
+    path = Path(settings.CHECKPOINT_FILE)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-30])
+    assert journal.checkpoint_lines() == {}
+    world.report()
+    journal.make_checkpoint(at=START)
+    assert [line[0] for line in lines()] == ["1", "1", "2"]
+    assert sorted(journal.checkpoint_lines()) == [1, 2]
+    assert "校验点2（未封0），不符0" in proved()
+
+
+def test_lines_are_missed_as_far_back_as_the_end_of_the_file_goes(world, monkeypatch):
+    for _turn in range(4):
+        world.report()
+        journal.make_checkpoint(at=START)
+    path = Path(settings.CHECKPOINT_FILE)
+    first, _second, third, fourth = path.read_text().splitlines(keepends=True)
+    path.write_text(first + third + fourth)
+    assert [c.number for c in journal.without_line()] == [2]
+    monkeypatch.setattr(journal, "TAIL_BYTES", len(third) + 10)
+    assert not journal.without_line().exists()
+    path.unlink()
+    assert journal.mend_file() == 4
+    assert [line[0] for line in lines()] == ["1", "2", "3", "4"]
 
 
 def test_one_case_can_be_proved_alone(world):
