@@ -41,6 +41,23 @@ class Work:
     whole: bool = True
 
 
+def few(world: World) -> list[Work]:
+    """A report, a move, a dispatch and a grant, for a short run."""
+    body, by = world.body(attachments=(world.photo("acceptor"),)), world.actor("acceptor")
+    reported, filed = Quick(world).number, Quick(world).to("filed").number
+    handled = Quick(world).to("handling")
+    pk = handled.ask("return", "department_handler")
+    decider = world.actor("dispatcher")
+    found = [
+        Work("report", lambda: loop.report(body=body, by=by, idempotency_key="works-1")),
+        Work("accept", lambda: loop.perform(number=reported, action="accept", by=by, at=LATER)),
+        Work("dispatch", lambda: world.perform(filed, "dispatch", "dispatcher", at=LATER, lead=world.lead())),
+        Work("grant", lambda: requests.decide(request_id=pk, grant=True, by=decider, at=handled.at)),
+    ]
+    settle()
+    return found
+
+
 def on_cases(world: World) -> list[Work]:
     """What people and the system do to cases, on settled cases in every status."""
     cases = cases_in_every_status(world)
