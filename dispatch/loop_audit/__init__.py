@@ -39,9 +39,11 @@ SAMPLE = 50
 RUNS_KEPT = 1_000
 TOPIC = "loop_audit"
 
+#: Looked at only where a client has told what it was answered.
+OF_CLIENT = "accepted_lost"
 #: The checks that are no set of rows.
 MORE: dict[str, str | Promise] = {
-    "accepted_lost": gettext_lazy("来访方记为已受理的请求都在库中，内容相符"),
+    OF_CLIENT: gettext_lazy("来访方记为已受理的请求都在库中，内容相符"),
     "journal_proof": gettext_lazy("流转记录的校验码逐条相符"),
     "seal_unwritten": gettext_lazy("校验点都已写入外部文件"),
 }
@@ -107,7 +109,7 @@ def run(
         count, numbers = _of(check.rows(scope))
         _add(verdict, check.key, count, numbers)
     lost = list(unheld(accepted))
-    _add(verdict, "accepted_lost", len(lost), lost)
+    _add(verdict, OF_CLIENT, len(lost), lost)
     if proof:
         proved = journal.verify(cases=Incident.objects.filter(grown(scope, "pk")))
         verdict.case_count = proved.incident_count

@@ -69,6 +69,7 @@ def _statements(last: LoopAudit, actor: Actor) -> list[dict[str, Any]]:
             "numbers": [number for number in found.get(key, {}).get("numbers", ()) if number in shown],
         }
         for key, statement in loop_audit.STATEMENTS.items()
+        if key != loop_audit.OF_CLIENT
     ]
     # what does not hold comes first, what waits for a person after it
     return sorted(rows, key=lambda row: (not row["count"], row["waits"]))

@@ -51,8 +51,8 @@ PAGES: Mapping[str, Callable[[Stage], list[str]]] = {
         f"/cases/{stage.numbers['reported']}/compare/{stage.numbers['accepted']}/",
     ],
     "duty_chief": lambda stage: [
-        "/work/file/", "/queue/file/", f"/cases/{stage.numbers['accepted']}/", "/ops/", "/queue/approve/",
-        "/rulings/", f"/rulings/{stage.numbers['filed']}/",
+        "/work/file/", "/queue/file/", f"/cases/{stage.numbers['accepted']}/", "/ops/", "/ops/audit/",
+        "/queue/approve/", "/rulings/", f"/rulings/{stage.numbers['filed']}/",
     ],
     "dispatcher": lambda stage: [
         "/work/dispatch/", "/queue/dispatch/", f"/cases/{stage.numbers['filed']}/",

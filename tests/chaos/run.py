@@ -174,7 +174,7 @@ def _look(fleet: Fleet, database: str, load: Load, outages: list[Outage], path: 
             result.faults_in_outages += 1
         else:
             said.append(f"{status} to {what} at {asked.isoformat()} while the database was up")
-    late = sorted(_lateness(due, fired, outages) for due, fired in _rows(
+    late = sorted(lateness(due, fired, outages) for due, fired in _rows(
         database, "SELECT due_at, fired_at FROM incidents_firedstep"
     ))  # fmt: skip
     if late:
@@ -183,7 +183,7 @@ def _look(fleet: Fleet, database: str, load: Load, outages: list[Outage], path: 
             said.append(f"steps came {result.lateness_p99} s late (p99)")
 
 
-def _lateness(due: datetime, fired: datetime, outages: list[Outage]) -> float:
+def lateness(due: datetime, fired: datetime, outages: list[Outage]) -> float:
     """Seconds from when the step was due, or from the end of the outages that it fell into."""
     base = due
     for outage in outages:  # in order: one may run on into the next

@@ -21,8 +21,11 @@ from tests.dispatch.test_garbage import LATER
 pytestmark = pytest.mark.django_db
 
 Ends = tuple[tuple[int, bool], ...]
-#: (work, ends) that were at fault once.
-KEPT: tuple[tuple[str, Ends], ...] = ()
+#: Two and three ends in a row, run always. What a random run finds at fault is added here.
+KEPT: tuple[tuple[str, Ends], ...] = (
+    ("sweep and deliver", ((2, True), (3, False))),
+    ("deliver", ((1, False), (2, True), (1, True))),
+)
 
 
 #: What the machinery has to do is not yet done.
@@ -110,10 +113,12 @@ def test_machinery_ended_at_some_points(world):
             probe(work, ends, expected)
 
 
-@pytest.mark.parametrize(("name", "ends"), KEPT)
-def test_sequences_that_were_at_fault_once(world, name, ends):
-    found = {work.name: work for work in (*works.on_cases(world), *works.machinery(world))}
-    probe(found[name], ends, undisturbed(found[name]))
+def test_sequences_that_are_kept(world):
+    found = {work.name: work for work in works.machinery(world)}
+    if not {name for name, _ends in KEPT} <= set(found):
+        found |= {work.name: work for work in works.on_cases(world)}
+    for name, ends in KEPT:
+        probe(found[name], ends, undisturbed(found[name]))
 
 
 def through(make: Callable[[], list[Work]], limit: int, dice: random.Random) -> int:

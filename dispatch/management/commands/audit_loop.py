@@ -41,7 +41,7 @@ class Command(BaseCommand):
         if as_json:
             self.stdout.write(json.dumps(self._json(verdict), ensure_ascii=False))
         else:
-            self._say(verdict)
+            self._say(verdict, with_client=accepted is not None)
         if not verdict.is_clean:
             raise CommandError(_("不符%(count)d项") % {"count": len(verdict.faults)})
 
@@ -53,10 +53,12 @@ class Command(BaseCommand):
         except (OSError, ValueError, KeyError) as error:
             raise CommandError(_("%(path)s 读不了：%(error)s") % {"path": path, "error": error}) from error
 
-    def _say(self, verdict: loop_audit.Verdict) -> None:
+    def _say(self, verdict: loop_audit.Verdict, *, with_client: bool) -> None:
         found = {finding.key: finding for finding in verdict.findings}
         for key, statement in loop_audit.STATEMENTS.items():
             finding = found.get(key)
+            if key == loop_audit.OF_CLIENT and not with_client:
+                continue
             if finding is None:
                 self.stdout.write(f"✓ {statement}")
                 continue
