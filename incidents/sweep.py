@@ -21,11 +21,11 @@ from typing import Any
 from django.db import DataError, IntegrityError, transaction
 
 from gridgov.common import deadlocks
-from gridgov.common.plain_update import update_rows
+from gridgov.common.plain_update import insert_rows, update_rows
 from gridgov.common.prepared import Prepared
 from incidents import journal
 from incidents.case import as_json
-from incidents.models import Clock, FiredStep, Incident, JournalEntry
+from incidents.models import Clock, FiredStep, Incident
 from incidents.signals import announce
 
 logger = logging.getLogger(__name__)
@@ -250,23 +250,16 @@ def _write(cases: list[_Case], now: datetime) -> int:
         if not cases:
             return 0
         fired = [
-            FiredStep(
-                clock_id=clock.clock_id,
-                fence=step.fence,
-                key=step.key,
-                due_at=step.at,
-                fired_at=now,
-                entry_seq=case.entry.seq,
-            )
+            (clock.clock_id, step.fence, step.key, step.at, now, case.entry.seq)
             for case in cases
             if case.entry is not None
             for clock in case.clocks
             for step in clock.fired
         ]
-        FiredStep.objects.bulk_create(fired)
+        insert_rows(FiredStep, ("clock_id", "fence", "key", "due_at", "fired_at", "entry_seq"), fired)
         _write_clocks([clock for case in cases for clock in case.clocks])
         stated = [(case.incident_id, case.entry) for case in cases if case.entry is not None]
-        JournalEntry.objects.bulk_create([journal.row(incident_id, entry) for incident_id, entry in stated])
+        journal.insert(stated)
         _write_heads(stated)
         for incident_id, entry in stated:
             announce(incident_id, entry.seq)

@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models import F
 
-from gridgov.common import clock
+from gridgov.common import clock, plain_update
 from gridgov.common.plain_update import update_rows, update_where
-from incidents.models import Clock, Incident
+from incidents.models import Clock, Incident, JournalEntry
 
 pytestmark = pytest.mark.django_db
 
@@ -29,6 +30,26 @@ def test_values_are_stored_as_the_orm_stores_them(world):
     assert update_where(Incident, {"pk": case.pk}, values) == 1
     case.refresh_from_db()
     assert {name: getattr(case, name) for name in values} == values
+
+
+def test_new_rows_are_stored_as_the_orm_stores_them(world, monkeypatch):
+    entry = JournalEntry.objects.get(incident=world.case(world.report()))
+    names = [f.attname for f in JournalEntry._meta.concrete_fields if f.attname not in ("id", "checkpoint_id")]
+    given = {name: getattr(entry, name) for name in names} | {
+        "payload": {"说": "'\"%s; --", "list": [1, None, 2.5]}, "text": "西固中路'\"%s; --", "actor_id": None,
+    }  # fmt: skip
+    rows = [tuple((given | {"seq": seq}).values()) for seq in range(2, 9)]
+    monkeypatch.setattr(plain_update, "_VALUES", 3 * len(names))
+    plain_update.insert_rows(JournalEntry, names, rows)
+    plain_update.insert_rows(JournalEntry, names, [])
+    JournalEntry.objects.create(**given | {"seq": 9})
+    stored = JournalEntry.objects.filter(incident=entry.incident_id, seq__gt=1).order_by("seq")
+    assert [e.seq for e in stored] == list(range(2, 10))
+    for new in stored:
+        assert {name: getattr(new, name) for name in names} == given | {"seq": new.seq}
+    with connection.cursor() as cursor:  # also as it lies in the table
+        cursor.execute("SELECT DISTINCT payload, at, next_try_at FROM incidents_journalentry WHERE seq > 1")
+        assert len(cursor.fetchall()) == 1
 
 
 def test_expressions_go_the_orms_way(world):
