@@ -42,8 +42,8 @@ def _columns(model: Any, *without: str) -> list[str]:
 
 def _series(count: int) -> str:
     if connection.vendor == "postgresql":
-        return f"SELECT n FROM generate_series(1, {count}) AS s(n)"  # noqa: S608
-    return f"WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) SELECT n FROM s"  # noqa: S608
+        return f"SELECT n FROM generate_series(1, {count}) AS s(n)"  # noqa: S608 - numbers and names of columns
+    return f"WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) SELECT n FROM s"  # noqa: S608 - numbers and names of columns
 
 
 def fill(armed: int, due: int) -> None:
@@ -60,12 +60,12 @@ def fill(armed: int, due: int) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         text = "'B' || CAST(n.n AS text)" if connection.vendor == "postgresql" else "'B' || n.n"
         cursor.execute(
-            f"INSERT INTO incidents_incident (number, {plain}) "  # noqa: S608
+            f"INSERT INTO incidents_incident (number, {plain}) "  # noqa: S608 - numbers and names of columns
             f"SELECT {text}, {names} FROM incidents_incident t, ({_series(cases)}) n WHERE t.id = %s",
             [template.pk],
         )
         cursor.execute(
-            f"INSERT INTO incidents_clock (incident_id, {clock_plain}) "  # noqa: S608
+            f"INSERT INTO incidents_clock (incident_id, {clock_plain}) "  # noqa: S608 - numbers and names of columns
             f"SELECT i.id, {clock_names} FROM incidents_clock t, incidents_incident i "
             "WHERE t.incident_id = %s AND i.id <> %s ORDER BY i.id",
             [template.pk, template.pk],
