@@ -204,7 +204,7 @@ def cases(url: str) -> dict[str, dict[str, Any]]:
     columns = ("external_id", "status", "is_placed", "received_at", "closed_at", "ended_at", "lon", "lat", *names)
     rows = select(
         url,
-        f"SELECT {', '.join('i.' + c for c in columns)}, e.payload, e.action, e.seq FROM incidents_incident i "  # noqa: S608
+        f"SELECT {', '.join('i.' + c for c in columns)}, e.payload, e.action, e.seq FROM incidents_incident i "  # noqa: S608 - names of columns
         "JOIN incidents_journalentry e ON e.incident_id = i.id WHERE i.is_adopted",
     )
     found = {}

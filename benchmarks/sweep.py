@@ -48,8 +48,8 @@ def _columns(model: Any, *without: str) -> list[str]:
 
 def _series(count: int) -> str:
     if connection.vendor == "postgresql":
-        return f"SELECT n FROM generate_series(1, {count}) AS s(n)"  # noqa: S608
-    return f"WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) SELECT n FROM s"  # noqa: S608
+        return f"SELECT n FROM generate_series(1, {count}) AS s(n)"  # noqa: S608 - numbers and names of columns
+    return f"WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) SELECT n FROM s"  # noqa: S608 - numbers and names of columns
 
 
 def fill(armed: int, due: int) -> None:
@@ -66,7 +66,7 @@ def fill(armed: int, due: int) -> None:
     with transaction.atomic(), connection.cursor() as cursor, without_indexes(cursor):
         text = "'B' || CAST(n.n AS text)" if connection.vendor == "postgresql" else "'B' || n.n"
         cursor.execute(
-            f"INSERT INTO incidents_incident (number, {plain}) "  # noqa: S608
+            f"INSERT INTO incidents_incident (number, {plain}) "  # noqa: S608 - numbers and names of columns
             f"SELECT {text}, {names} FROM incidents_incident t, ({_series(cases)}) n WHERE t.id = %s",
             [template.pk],
         )
@@ -77,7 +77,7 @@ def fill(armed: int, due: int) -> None:
             't."next_step_at"', f"CASE WHEN i.id <= {last_due} THEN t.next_step_at ELSE %s END"
         )
         cursor.execute(
-            f"INSERT INTO incidents_clock (incident_id, {clock_plain}) "  # noqa: S608
+            f"INSERT INTO incidents_clock (incident_id, {clock_plain}) "  # noqa: S608 - numbers and names of columns
             f"SELECT i.id, {clock_names} FROM incidents_clock t, incidents_incident i "
             "WHERE t.incident_id = %s AND i.id <> %s ORDER BY i.id",
             [datetime.fromisoformat(FAR), template.pk, template.pk],

@@ -9,7 +9,7 @@ from dispatch.actors import Actor
 from dispatch.cases import case_from, with_all
 from dispatch.payload import REASON_LIMIT
 from dispatch.visibility import cases_of
-from gridgov.common import clock
+from gridgov.common import audit, clock
 from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
 from grids.capabilities import Capability
 from incidents.services import entry
@@ -45,6 +45,14 @@ def reveal_phone(*, number: str, by: Actor, reason: str, at: datetime | None = N
                 row, kind="phone_revealed", user_id=by.user_id, role=by.role_for(Capability.REVEAL_PHONE, chain),
                 channel=by.channel, at=at or now, recorded_at=now, payload={"reporter": row.reporter_id}, text=text,
             )  # fmt: skip
+            if written is not None:
+                # the audit administrator sees no case: for him it stands in the trail, too
+                audit.record(
+                    action="phone.reveal",
+                    actor_id=by.user_id,
+                    obj=row,
+                    detail={"number": number, "channel": by.channel},
+                )
         if written is not None:
             return row.reporter.name, row.reporter.phone
     raise Conflict(_("案件正在变动，请再试一次"), code="busy")

@@ -3,7 +3,9 @@
 from django.urls import path, register_converter
 
 from dispatch.views import (
+    account,
     appeals,
+    audit_trail,
     case,
     compare,
     desks,
@@ -16,7 +18,9 @@ from dispatch.views import (
     public,
     report,
     rulings,
+    security,
     session,
+    steps_in,
     workbench,
 )
 
@@ -45,6 +49,30 @@ class RowId:
         return str(value)
 
 
+class Digest:
+    """Hexadecimal figures that name something whose own key is not shown."""
+
+    regex = "[0-9a-f]{24,32}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+class Signed:
+    """What ``django.core.signing`` made."""
+
+    regex = "[0-9A-Za-z_:-]{20,300}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
 class Token:
     """A link's or a QR code's token."""
 
@@ -59,13 +87,33 @@ class Token:
 
 register_converter(CaseNumber, "case")
 register_converter(RowId, "row")
+register_converter(Digest, "digest")
+register_converter(Signed, "signed")
 register_converter(Token, "token")
 
 app_name = "pages"
 urlpatterns = [
     path("", session.home, name="home"),
     path("login/", session.SignIn.as_view(), name="sign_in"),
+    path("login/code/", steps_in.code, name="sign_in_code"),
+    path("login/enrol/", steps_in.enrol, name="sign_in_enrol"),
+    path("login/password/", steps_in.password, name="sign_in_password"),
+    path("login/go/", steps_in.go, name="sign_in_go"),
     path("logout/", session.SignOut.as_view(), name="sign_out"),
+    path("here/", session.here, name="here"),
+    path("account/", account.account, name="account"),
+    path("account/password/", account.change_password, name="change_password"),
+    path("account/factor/", account.factor, name="factor"),
+    path("account/factor/codes/", account.renew_codes, name="renew_codes"),
+    path("account/factor/remove/", account.remove_factor, name="remove_factor"),
+    path("account/token/drop/", account.drop_token, name="drop_token"),
+    path("account/sessions/<digest:public_id>/end/", account.end_session, name="end_session"),
+    path("security/", security.security, name="security"),
+    path("security/lockouts/<digest:key>/unlock/", security.unlock, name="unlock"),
+    path("security/sessions/<digest:public_id>/end/", security.end_session, name="end_any_session"),
+    path("security/accounts/<row:user_id>/<slug:step>/", security.act_on_account, name="act_on_account"),
+    path("audit/", audit_trail.trail, name="audit"),
+    path("audit/export/", audit_trail.export, name="audit_export"),
     path("queue/<slug:desk>/", desks.queue, name="queue"),
     path("work/holders/", workbench.holders, name="holders"),
     path("work/<slug:desk>/", workbench.workbench, name="workbench"),
@@ -85,6 +133,7 @@ urlpatterns = [
     path("cases/<case:number>/joint/<row:ticket_id>/<slug:step>/", case.joint, name="joint"),
     path("cases/<case:number>/phone/", case.phone, name="phone"),
     path("files/<uuid:attachment_id>/", files.file, name="file"),
+    path("files/signed/<signed:link>/", files.signed, name="signed_file"),
     path("notices/", notices.notices, name="notices"),
     path("notices/read/", notices.read_all, name="read_all"),
     path("notices/<row:notice_id>/read/", notices.read_notice, name="read_notice"),

@@ -8,8 +8,14 @@ from django.contrib.admin.apps import SimpleAdminConfig
 from django.utils.module_loading import module_has_submodule
 from django.utils.translation import gettext_lazy as _
 
-# leaflet.admin imports GeoDjango, which fails without system GDAL; areas are edited with a widget of our own.
-_LEFT_OUT = {"leaflet"}
+# leaflet.admin imports GeoDjango, which fails without system GDAL; areas are edited with a widget of our own. The
+# others would show secrets: keys of the second factor, tokens of the API.
+_LEFT_OUT = {
+    "leaflet",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+    "rest_framework.authtoken",
+}
 
 
 class AdminConfig(SimpleAdminConfig):

@@ -32,6 +32,7 @@ BEAT_SECONDS: dict[str, float] = {
     "dispatch.audit_loop": 900,
     "dispatch.discard_uploads": 3600,
     "dispatch.tidy_desks": 3600,
+    "accounts.tidy": 3600,
     "personnel.sync_members": 3600,
     "reporting.assess_due": 3600,
 }

@@ -4,6 +4,7 @@ With nothing set it is the embedded default: SQLite, an in-process queue, and se
 """
 
 import secrets
+from datetime import timedelta
 from pathlib import Path
 
 from gridgov import env
@@ -34,8 +35,14 @@ JOURNAL_KEY = _secrets["JOURNAL_KEY"]
 CHECKPOINT_FILE = env.text("CHECKPOINT_FILE", str(DATA_DIR / "checkpoints.log"))
 
 INSTALLED_APPS = [
+    # counts a failed sign-in before accounts hears of it
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "gridgov",
     "gridgov.common",
+    "gridgov.accounts",
     "grids",
     "personnel",
     "incidents",
@@ -44,7 +51,6 @@ INSTALLED_APPS = [
     "gridgov.admin_apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
@@ -59,6 +65,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "gridgov.headers.Headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -66,9 +73,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "gridgov.accounts.middleware.NoteActivity",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    # last: answers for whoever is locked out
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "gridgov.urls"
@@ -94,16 +104,52 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "common.User"
 AUTHENTICATION_BACKENDS = [
+    # first: who is locked out is not asked for a password
+    "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
     "guardian.backends.ObjectPermissionBackend",
     "gridgov.admin_access.AdminAccess",
 ]
+_VALIDATION = "django.contrib.auth.password_validation"
+PASSWORD_LENGTH = env.number("PASSWORD_LENGTH", 10)
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {
+        "NAME": f"{_VALIDATION}.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("username", "name", "phone", "email")},
+    },
+    {"NAME": "gridgov.accounts.passwords.LongEnough", "OPTIONS": {"min_length": PASSWORD_LENGTH}},
+    {"NAME": f"{_VALIDATION}.CommonPasswordValidator"},
+    {"NAME": f"{_VALIDATION}.NumericPasswordValidator"},
+    {"NAME": "gridgov.accounts.passwords.SeveralKinds"},
+    {"NAME": "gridgov.accounts.passwords.NotUsedBefore"},
 ]
+# So many of the last passwords may not be used again; after so many days a new one is asked for (0: never).
+PASSWORD_HISTORY = env.number("PASSWORD_HISTORY", 5)
+PASSWORD_DAYS = env.number("PASSWORD_DAYS", 90)
+
+# Wrong passwords of one account from one address, and for how long they lock it there.
+LOCKOUT_FAILURES = env.number("LOCKOUT_FAILURES", 5)
+LOCKOUT_MINUTES = env.number("LOCKOUT_MINUTES", 15)
+AXES_FAILURE_LIMIT = LOCKOUT_FAILURES
+AXES_COOLOFF_TIME = timedelta(minutes=LOCKOUT_MINUTES)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_CLIENT_IP_CALLABLE = "gridgov.accounts.address.of"
+AXES_USERNAME_CALLABLE = "gridgov.accounts.lockouts.login_of"
+AXES_LOCKOUT_CALLABLE = "dispatch.views.session.locked_out"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken", "next", "code"]
+# Sign-ins stand in the audit trail, lockouts on a page of ours.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
+# Roles whose holders sign in with a second factor (TOTP); others may set one up. Demonstrations ask nobody.
+TOTP_ROLES = env.words("TOTP_ROLES", ["system_admin", "security_admin", "audit_admin"])
+if TOTP_ROLES == ["none"]:
+    TOTP_ROLES = []
+# What an authenticator app calls this site.
+SITE_NAME = env.text("SITE_NAME", "gridgov")
 # No anonymous row in the user table: the public has no account and no object permission.
 ANONYMOUS_USER_NAME = None
 LOGIN_URL = "/login/"
@@ -147,10 +193,23 @@ CACHES = {
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# Whoever does nothing for so long is signed out; the cookie goes with the browser.
+IDLE_MINUTES = env.number("IDLE_MINUTES", 30)
+SESSION_ENGINE = "gridgov.accounts.sessions"
+SESSION_COOKIE_AGE = IDLE_MINUTES * 60
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-# Behind a TLS proxy: cookies by TLS only, and its word for the scheme.
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+# Behind a TLS proxy: cookies by TLS only, its word for the scheme, and browsers never come without TLS again.
 BEHIND_TLS = env.flag("BEHIND_TLS")
+SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 365 * 24 * 3600) if BEHIND_TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = BEHIND_TLS
+SECURE_SSL_REDIRECT = BEHIND_TLS
+# Asked from within by health checks and by what collects figures, which do not come through the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+# A host of a government's domain cannot speak for that domain, which preloading is about.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 SESSION_COOKIE_SECURE = BEHIND_TLS
 CSRF_COOKIE_SECURE = BEHIND_TLS
 LANGUAGE_COOKIE_SECURE = BEHIND_TLS
@@ -195,6 +254,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
+# A signed address of a file is good for so long.
+MEDIA_LINK_MINUTES = 5
 # Photos are kept up to so many bytes and pixels as sent, and no longer than the edge once written anew.
 ATTACHMENT_IMAGE_MB = 30
 ATTACHMENT_PDF_MB = 20
@@ -210,8 +271,14 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"secrets": {"()": "gridgov.common.secrecy.WithoutSecrets"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["secrets"]}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
     # Celery says at INFO that it sent and did each of the tasks that beat sends all the time.
-    "loggers": {"celery": {"level": "WARNING"}, "celery.beat": {"level": "WARNING"}},
+    "loggers": {
+        "celery": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+        # it says what the audit trail says
+        "axes": {"level": "ERROR"},
+    },
 }

@@ -88,13 +88,18 @@ def described(posting: Posting) -> dict[str, Any]:
     }
 
 
-def require(by: User | None, capability: Capability, area_id: int | None) -> None:
-    """NotPermitted unless ``by`` (None: the system) has the capability in the area."""
+def may(by: User | None, capability: Capability, area_id: int | None) -> bool:
+    """Whether ``by`` (None: the system) has the capability in the area."""
     if by is None or by.is_superuser:
-        return
+        return True
     record = areas.find(area_id)
     chain = record.ancestors if record else ()
-    if not permissions.may(permissions.grants_of(by, today()), capability, chain):
+    return permissions.may(permissions.grants_of(by, today()), capability, chain)
+
+
+def require(by: User | None, capability: Capability, area_id: int | None) -> None:
+    """NotPermitted unless :func:`may`."""
+    if not may(by, capability, area_id):
         message = _("缺少“%s”权限") % capability.label
         raise NotPermitted(message, missing=capability.value)
 

@@ -1,8 +1,8 @@
 """The only writers of departments, workers, postings and duties. Each call is one transaction and is audited.
 
 ``by`` is who does it, None for the system (load commands). A person needs ``manage_people`` where the department or
-the posting is, and for a posting to one of the three administrator roles ``manage_security`` instead; nobody
-appoints himself. Dates are civil dates, both inclusive.
+the posting is, and for a posting to one of the three administrator roles ``manage_security`` instead, with which any
+posting may be ended; nobody appoints himself. Dates are civil dates, both inclusive.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ from grids.capabilities import Capability
 from grids.models import Area, Component
 from personnel.models import ComponentDuty, Department, Posting, Worker
 from personnel.roles import ADMINISTRATORS, AREA_ROLES, ROLE_CAPABILITIES, Role, area_capabilities
-from personnel.rules import described, known_role, new_user, require, today
+from personnel.rules import described, known_role, may, new_user, require, today
 from personnel.selectors import DEPARTMENTS
 
 # --- departments ----------------------------------------------------------------------------------------------
@@ -143,6 +143,7 @@ def hire(
     """
     require(by, Capability.MANAGE_PEOPLE, _place_of(department, root))
     user, number = new_user(login=login, name=name, number=number, phone=phone, password=password)
+    user.password_is_initial = by is not None  # type: ignore[attr-defined]  # its owner replaces it at first
     with transaction.atomic():
         if User.objects.filter(username=user.username).exists():
             raise FieldError("login", _("账号已存在：%s") % user.username, code="taken")
@@ -429,5 +430,14 @@ def _place_of(department: Department | None, root: Area | None, worker: Worker |
 
 
 def _require_for(by: User | None, posting: Posting) -> None:
-    needed = Capability.MANAGE_SECURITY if posting.role in ADMINISTRATORS else Capability.MANAGE_PEOPLE
-    require(by, needed, posting.area_id or _place_of(posting.department, None))
+    """Who may end it: for an administrator's the security administrator alone, for others he too."""
+    place = posting.area_id or _place_of(posting.department, None)
+    if posting.role not in ADMINISTRATORS:
+        try:
+            return require(by, Capability.MANAGE_PEOPLE, place)
+        except NotPermitted:
+            # what one administrator gave another may take
+            if not may(by, Capability.MANAGE_SECURITY, place):
+                raise
+            return None
+    return require(by, Capability.MANAGE_SECURITY, place)

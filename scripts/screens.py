@@ -27,7 +27,7 @@ FLAGS = (
 )  # fmt: skip
 #: Maps and charts are drawn, animations over.
 SETTLE_MS = 1500
-PASSWORD = "wangge-2026"  # noqa: S105 of every account of the demonstration
+PASSWORD = "wangge-2026"  # noqa: S105 - of every account of the demonstration
 #: 西固中路社区第1网格, where the account grid_worker is posted.
 LON, LAT = 103.64547, 36.06713
 

@@ -10,8 +10,11 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from dispatch import sign_in
 from dispatch.api import answers, bodies, shapes
 from dispatch.selectors import role_label
+from dispatch.sign_in import Step
+from gridgov.accounts import address, lockouts, second_factor
 from gridgov.common import audit
 from gridgov.common.api import answer, check
 from gridgov.common.problems import problem
@@ -41,6 +44,13 @@ class _PerLogin(throttling.SimpleRateThrottle):
         return self.cache_format % {"scope": self.scope, "ident": f"{self.get_ident(request)}:{login[:150]!r}"}
 
 
+_WANTED = {
+    Step.CODE: _("此账号设有动态验证码，请在code项给出"),
+    Step.ENROL: _("此岗位须先在网页登录并绑定动态验证码"),
+    Step.PASSWORD: _("须先在网页登录并更换密码"),
+}
+
+
 class ObtainToken(APIView):
     """A token for a login and its password."""
 
@@ -53,7 +63,7 @@ class ObtainToken(APIView):
         summary=_("以账号和密码取得访问令牌"),
         auth=[],
         request=bodies.TokenBody,
-        responses={200: answers.TokenAnswer, **answers.problems(400, 401, 429)},
+        responses={200: answers.TokenAnswer, **answers.problems(400, 401, 403, 429)},
     )
     def post(self, request: Request) -> HttpResponse:
         given = check(bodies.TokenBody, request.data)
@@ -61,9 +71,18 @@ class ObtainToken(APIView):
         if user is None:
             # the same answer for an unknown login, a wrong password and a closed account
             return problem(401, _("账号或密码不对，或账号已停用"), code="credentials")
+        step = sign_in.next_step(user, code_given=False)
+        if step == Step.CODE and "code" in given:
+            if second_factor.check(user=user, code=given["code"]):
+                step = sign_in.next_step(user, code_given=True)
+            else:
+                lockouts.failed(request._request, user=user)
+                return problem(401, _("验证码不对，或已用过"), code="second_factor")
+        if step is not None:
+            return problem(403, _WANTED[step], code=f"wanted:{step.value}", missing=step.value)
         token, created = Token.objects.get_or_create(user=user)
         if created:
-            audit.record(action="token.issue", actor=user, obj=user, address=request.META.get("REMOTE_ADDR"))
+            audit.record(action="token.issue", actor=user, obj=user, address=address.of(request._request))
         response = answer({"token": token.key, "user": {"id": user.pk, "name": user.get_full_name()}})
         response["Cache-Control"] = "no-store"
         return response

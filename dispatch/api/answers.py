@@ -381,6 +381,13 @@ class RequestRow(s.Serializer):
     decide_by_at = _null(s.DateTimeField)
 
 
+class LinkAnswer(s.Serializer):
+    """A signed address."""
+
+    url = s.URLField()
+    expires_at = s.DateTimeField()
+
+
 class UploadAnswer(s.Serializer):
     id = s.UUIDField()
     sha256 = s.CharField()

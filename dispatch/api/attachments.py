@@ -12,6 +12,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from dispatch import media_links
 from dispatch.api import answers, bodies
 from dispatch.selectors import attachment_for
 from gridgov.common import clock
@@ -96,3 +97,18 @@ class AttachmentFile(APIView):
         response["Cache-Control"] = f"private, max-age={getattr(settings, 'ATTACHMENT_CACHE_SECONDS', 600)}"
         response["ETag"] = f'"{found.sha256}"'
         return response
+
+
+class AttachmentLink(APIView):
+    """An address of the file that works without a token, for some minutes."""
+
+    @extend_schema(
+        operation_id="attachments_link",
+        summary=_("取附件的临时地址：无须令牌，数分钟内有效，取用时仍查权限"),
+        request=None,
+        responses={200: answers.LinkAnswer, **answers.problems(401, 404)},
+    )
+    def post(self, request: Request, pk: Any) -> HttpResponse:
+        made = media_links.make(attachment_id=pk, by=request.actor)
+        url = request.build_absolute_uri(reverse("pages:signed_file", args=[made.signed]))
+        return answer({"url": url, "expires_at": made.expires_at}, headers={"Cache-Control": "no-store"})

@@ -162,6 +162,7 @@ class TokenBody(Body):
 
     login = Text(max_length=150)
     password = Text(max_length=128, trim_whitespace=False, style={"input_type": "password"})
+    code = Text(max_length=20, required=False, help_text=_("动态验证码；账号设有第二因素时必填"))
 
 
 class UploadBody(serializers.Serializer):

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from dispatch.api.accounts import Me, ObtainToken
-from dispatch.api.attachments import AttachmentFile, Attachments
+from dispatch.api.attachments import AttachmentFile, AttachmentLink, Attachments
 from dispatch.api.desk import (
     AppealDecision,
     Appeals,
@@ -82,6 +82,7 @@ urlpatterns = [
     path("standards/", Standards.as_view(), name="standards"),
     path("attachments/", Attachments.as_view(), name="attachments"),
     path("attachments/<uuid:pk>/", AttachmentFile.as_view(), name="attachment"),
+    path("attachments/<uuid:pk>/link/", AttachmentLink.as_view(), name="attachment-link"),
     path("incidents/", Incidents.as_view(), name="incidents"),
     path("incidents/<number:number>/", IncidentDetail.as_view(), name="incident"),
     path("incidents/<number:number>/transitions/", Transitions.as_view(), name="transitions"),

@@ -3,10 +3,12 @@
 from pathlib import PurePath
 
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseNotModified
+from django.views.decorators.http import require_GET
 
+from dispatch import media_links
 from dispatch.actors import Actor
 from dispatch.selectors import attachment_for
-from dispatch.views.shell import page
+from dispatch.views.shell import page, refused
 from gridgov.common.errors import NotFound
 from incidents.attachments import CONTENT_TYPES
 from incidents.models import Attachment
@@ -16,6 +18,20 @@ from incidents.models import Attachment
 def file(request: HttpRequest, attachment_id: str) -> HttpResponse:
     """The file, if the person may see its case."""
     return answer(request, attachment_id, request.actor)
+
+
+@require_GET
+def signed(request: HttpRequest, link: str) -> HttpResponse:
+    """The file of a signed address, if the person for whom it was made may still see it."""
+    try:
+        found, actor = media_links.read(link)
+        response = answer(request, str(found.pk), actor)
+    except NotFound as refusal:
+        return refused(request, refusal)
+    # the address says who asks: nothing on the way keeps what it led to
+    response["Cache-Control"] = "private, no-store"
+    response["Referrer-Policy"] = "no-referrer"
+    return response
 
 
 def answer(request: HttpRequest, attachment_id: str, actor: Actor) -> HttpResponse:

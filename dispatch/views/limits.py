@@ -1,17 +1,17 @@
 """How often somebody may try something without an account, or with a wrong password: counted in the cache."""
 
-from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
+
+from gridgov.accounts import address as sender
 
 MOST = 6
 SECONDS = 600
 
 
 def address(request: HttpRequest) -> str:
-    """The sender's address; behind our own TLS proxy the one that the proxy saw."""
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.BEHIND_TLS else ""
-    return forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")
+    """The sender's address, empty where it cannot be told."""
+    return sender.of(request) or ""
 
 
 def too_often(request: HttpRequest, what: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -108,6 +109,7 @@ def bar(request: HttpRequest, actor: Actor) -> dict[str, Any]:
     unread = Notice.objects.filter(user=actor.user_id, read_at__isnull=True)[: MANY_UNREAD + 1].count()
     return {
         "actor": actor,
+        "idle_minutes": settings.IDLE_MINUTES,
         "house": _house(actor),
         "nav": _nav(request.path, actor),
         "role_names": "、".join(str(Role(role).label) for role in actor.roles),
@@ -131,7 +133,7 @@ def is_field_worker(actor: Actor) -> bool:
 
 
 def _nav(path: str, actor: Actor) -> list[Link]:
-    """By place: tasks 10, queues 20, tickets 30, appeals 35, reporting 40, what apps above add, operations 90."""
+    """By place: tasks 10, queues 20, tickets 30, appeals 35, reporting 40, what apps above add, administration 90."""
     found: list[tuple[int, str, str]] = []
     if is_field_worker(actor):
         found.append((10, _("我的任务"), reverse("pages:tasks")))
@@ -145,6 +147,10 @@ def _nav(path: str, actor: Actor) -> list[Link]:
     found += [(e.place, str(e.label), reverse(e.url_name)) for e in _entries if e.allowed(actor)]
     if actor.may_somewhere(Capability.OPERATE_LOOP):
         found.append((90, _("运维"), reverse("pages:ops")))
+    if actor.may_somewhere(Capability.MANAGE_SECURITY):
+        found.append((91, _("账号安全"), reverse("pages:security")))
+    if actor.may_somewhere(Capability.READ_AUDIT):
+        found.append((92, _("审计"), reverse("pages:audit")))
     found.sort(key=lambda link: link[0])
     return [Link(label, url, path.startswith((url, url.replace("/work/", "/queue/")))) for _place, label, url in found]
 

@@ -12,6 +12,7 @@ def record(
     *,
     action: str,
     actor: User | None = None,
+    actor_id: int | None = None,
     obj: Any = None,
     object_type: str = "",
     object_id: object = "",
@@ -22,7 +23,7 @@ def record(
     """An entry stands in the audit trail, in the caller's transaction.
 
     ``obj`` (a saved model instance) gives ``object_type`` (its label, ``app.Model``) and ``object_id``; without
-    it both are taken as given. ``actor`` None is the system. ``at`` defaults to now.
+    it both are taken as given. ``actor`` (or his id, ``actor_id``) None is the system. ``at`` defaults to now.
     """
     if obj is not None:
         object_type = obj._meta.label
@@ -30,7 +31,7 @@ def record(
     if actor is not None and not actor.is_authenticated:
         actor = None
     return AuditEntry.objects.create(
-        actor=actor,
+        actor_id=actor.pk if actor is not None else actor_id,
         action=action,
         object_type=object_type,
         object_id=str(object_id),

@@ -7,7 +7,7 @@ action has one time and tests can move it.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 
 from django.utils import timezone
 
@@ -42,3 +42,8 @@ def local(instant: datetime) -> datetime:
 def local_date(instant: datetime) -> date:
     """The civil date of ``instant`` in the deployment's time zone."""
     return timezone.localtime(instant).date()
+
+
+def local_midnight(day: date, *, days: int = 0) -> datetime:
+    """The first moment of the civil date, or of the one ``days`` later, in the deployment's time zone."""
+    return timezone.make_aware(datetime.combine(day + timedelta(days=days), time()))

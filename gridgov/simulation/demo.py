@@ -10,14 +10,13 @@ from typing import Any
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
+from gridgov.accounts.demo import MARKED, TYPE
 from gridgov.common import audit, clock
 from gridgov.common.errors import Conflict
 from gridgov.common.models import AuditEntry, Heartbeat
 from incidents.models import Incident, JournalEntry
 
-MARKED = "demo.marked"
 SEEDED = "demo.seeded"
-TYPE = "demo"
 #: A server that gave a sign of life so recently runs; its clock is now, so that the past cannot be played beside it.
 ALIVE_SECONDS = 20
 

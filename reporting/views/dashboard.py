@@ -17,6 +17,7 @@ from dispatch.views import maps
 from dispatch.views.shell import page, show
 from dispatch.views.words import Chip, due_chip
 from dispatch.visibility import areas_held, scope_of
+from gridgov.accounts import sessions
 from gridgov.common import clock
 from gridgov.common.errors import NotFound, NotPermitted
 from grids.capabilities import Capability
@@ -96,6 +97,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     asked_for = request.GET
     area_id = scope_of(request.actor, whole(asked_for.get("area", "")))
     wall = asked_for.get("wall") == "1"
+    if wall:
+        # a wall is looked at, not worked at: it keeps its session by itself
+        sessions.note_here(request.session)
     span = asked_for.get("span") or "today"
     shown = shared.dashboard(request.actor, area_id=area_id, span=span)
     context = _context(request.actor, shown, asked_for, wall=wall)

@@ -57,8 +57,9 @@ def test_body_that_is_no_object_is_no_sign_in(world: World, content: str) -> Non
 
 def test_guessing_is_slowed_down_for_that_account_alone(world: World) -> None:
     client = world.client()
-    for _ in range(10):
+    for _ in range(4):
         assert client.post(URL, {"login": "acceptor", "password": "wrong"}).status_code == 401
+    assert client.post(URL, {"login": "acceptor", "password": "wrong"}).status_code == 429
     slowed = client.post(URL, {"login": "acceptor", "password": PASSWORD})
     assert slowed.status_code == 429
     assert int(slowed["Retry-After"]) > 0
@@ -67,9 +68,10 @@ def test_guessing_is_slowed_down_for_that_account_alone(world: World) -> None:
 
 def test_guessing_is_slowed_down_whatever_address_the_sender_claims(world: World) -> None:
     client = world.client()
-    for n in range(10):
+    for n in range(4):
         guess = client.post(URL, {"login": "acceptor", "password": "wrong"}, HTTP_X_FORWARDED_FOR=f"10.0.0.{n}")
         assert guess.status_code == 401
+    client.post(URL, {"login": "acceptor", "password": "wrong"}, HTTP_X_FORWARDED_FOR="10.0.0.5")
     slowed = client.post(URL, {"login": "acceptor", "password": PASSWORD}, HTTP_X_FORWARDED_FOR="10.0.0.99")
     assert slowed.status_code == 429
 

@@ -4,10 +4,10 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, Route, expect
 
 from dispatch.models import Appeal, Draft, Request
+from gridgov.accounts.models import Session
 from gridgov.common import clock
 from incidents.models import Attachment, Clock
 from tests.dispatch.test_appeals import late_case

@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
 
 from dispatch.models import Draft
+from gridgov.accounts.models import Session
 from grids.models import Component
 from incidents.models import Incident
 from tests.worlds import PASSWORD, World

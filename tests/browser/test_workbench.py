@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from django.contrib.sessions.models import Session
 from playwright.sync_api import expect
 
 from dispatch import canned_texts
 from dispatch.models import Claim
+from gridgov.accounts.models import Session
 from tests.serving import Site, serving
 from tests.worlds import PASSWORD, World, sample_image
 

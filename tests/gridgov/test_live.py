@@ -8,9 +8,9 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from django.contrib.sessions.models import Session
 
 from gridgov import live as module
+from gridgov.accounts.models import Session
 from gridgov.common import clock
 from incidents.models import Incident
 from personnel.models import Posting

@@ -66,6 +66,27 @@ def test_process_does_not_start_without_secrets(tmp_path, command):
     assert "gridgov.E002" in result.stderr
 
 
+COMPOSE = {
+    "DATABASE_URL": "postgres://gridgov:x@postgres:5432/gridgov", "REDIS_URL": "redis://redis:6379/0",
+    "SECRET_KEY": "k3Y-for-a-test-" + "aB3-" * 16, "JOURNAL_KEY": "j0urnal-" * 8,
+    "ALLOWED_HOSTS": "grid.example.gov.cn,127.0.0.1", "BEHIND_TLS": "1",
+}  # fmt: skip
+
+
+def test_deployment_check_is_clean_under_the_settings_of_compose(tmp_path):
+    result = run("manage.py", "check", "--deploy", "--fail-level", "WARNING", data_dir=tmp_path, **COMPOSE)
+    assert result.returncode == 0, result.stderr
+    assert "no issues (1 silenced)" in result.stdout
+    wanting = run("manage.py", "check", "--deploy", data_dir=tmp_path, **COMPOSE | {"BEHIND_TLS": "0"})
+    assert "security.W012" in wanting.stderr
+
+
+def test_totp_roles_may_be_none(tmp_path):
+    code = "from django.conf import settings as s; print(s.TOTP_ROLES)"
+    assert run("-c", code, data_dir=tmp_path, TOTP_ROLES="none").stdout == "[]\n"
+    assert run("-c", code, data_dir=tmp_path, TOTP_ROLES="leader").stdout == "['leader']\n"
+
+
 def test_unreadable_variable_is_named(tmp_path):
     result = run("manage.py", "check", data_dir=tmp_path, DEBUG="perhaps")
     assert result.returncode != 0

@@ -17,7 +17,7 @@ from gridgov.simulation.summary import summary
 from incidents.models import Incident
 
 #: Known to everybody: the demo listens on this machine only, unless told otherwise.
-PASSWORD = "wangge-2026"  # noqa: S105
+PASSWORD = "wangge-2026"  # noqa: S105 - meant to be known
 _SEED = 20260101
 
 

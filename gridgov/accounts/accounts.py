@@ -1,0 +1,50 @@
+"""What the security administrator does to an account. Its postings, and so its permissions, are personnel's."""
+
+import secrets
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from gridgov.accounts import passwords, sessions
+from gridgov.common import audit
+from gridgov.common.errors import FieldError
+from gridgov.common.models import User
+
+_LETTERS = ("abcdefghijkmnpqrstuvwxyz", "ABCDEFGHJKLMNPQRSTUVWXYZ", "23456789")
+
+
+def close(*, user: User, reason: str, by: User, address: str | None = None) -> None:
+    """Nobody signs in with the account, and whoever is signed in is out at once; its API token is void."""
+    _note(user, reason, by, "user.close", address, is_active=False)
+
+
+def reopen(*, user: User, reason: str, by: User, address: str | None = None) -> None:
+    """The account may sign in again."""
+    _note(user, reason, by, "user.reopen", address, is_active=True)
+
+
+def password_by_hand(*, user: User, reason: str, by: User, address: str | None = None) -> str:
+    """A new initial password, to be handed over; its owner must replace it at the next sign-in."""
+    new = "-".join("".join(secrets.choice(letters) for _i in range(5)) for letters in _LETTERS)
+    passwords.set_password(user=user, new=new, by=by, reason=_reason(reason), address=address)
+    return new
+
+
+def _note(user: User, reason: str, by: User, action: str, address: str | None, *, is_active: bool) -> None:
+    text = _reason(reason)
+    with transaction.atomic():
+        if not User.objects.filter(pk=user.pk, is_active=not is_active).update(is_active=is_active):
+            return
+        if not is_active:
+            sessions.end_all(user=user, by=by, address=address)
+            passwords.drop_token(user=user, by=by, address=address)
+        audit.record(action=action, actor=by, obj=user, detail={"reason": text}, address=address)
+
+
+def _reason(text: str) -> str:
+    reason = text.strip()
+    if not reason:
+        raise FieldError("reason", _("请填写原因"))
+    if len(reason) > 200:
+        raise FieldError("reason", _("原因不能超过200字"))
+    return reason

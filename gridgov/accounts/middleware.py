@@ -1,0 +1,32 @@
+"""Notes that the owner of a session is there; what pages do by themselves does not count."""
+
+from collections.abc import Callable
+
+from django.contrib.auth import SESSION_KEY
+from django.http import HttpRequest, HttpResponse
+
+from gridgov.accounts import sessions
+
+
+class NoteActivity:
+    """Middleware, inside the sessions': a page that is opened or sent by its reader prolongs the session."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._get_response(request)
+        session = request.session
+        # a request that did not look at its session (by token, public) does not make it be read
+        if session.accessed and SESSION_KEY in session and _is_by_hand(request):
+            sessions.note_here(session)
+        return response
+
+
+def _is_by_hand(request: HttpRequest) -> bool:
+    mode = request.headers.get("Sec-Fetch-Mode")
+    if mode is not None:
+        return mode == "navigate"
+    # a browser on plain HTTP does not say
+    is_script = request.headers.get("HX-Request") or not request.accepts("text/html")
+    return not is_script and not request.path.startswith("/api/")

@@ -1,0 +1,103 @@
+"""The session engine (``SESSION_ENGINE``): rows that know whose they are, end when nobody is at work, and can be ended.
+
+A signed-in session says when its owner last did something (``seen``); it ends ``IDLE_MINUTES`` later, and whatever
+saves it in between does not prolong it. What a page does by itself (a fragment fetched, a draft kept, a claim
+renewed) is nobody's doing.
+"""
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from gridgov.common import audit, clock
+from gridgov.common.errors import NotFound
+from gridgov.common.models import User
+
+#: Where a session keeps what its row says.
+_ID, _ADDRESS, _AGENT, _BEGUN, _SEEN = "_id", "_address", "_agent", "_begun", "_seen"
+#: A session is not written more often than this to note that its owner is there.
+NOTED_EVERY = timedelta(minutes=1)
+
+
+class SessionStore(DatabaseStore):
+    """Django's, with the columns of :class:`gridgov.accounts.models.Session`."""
+
+    @classmethod
+    def get_model_class(cls) -> Any:
+        from gridgov.accounts.models import Session  # noqa: PLC0415  the engine is imported before the models are
+
+        return Session
+
+    def create_model_instance(self, data: dict[str, Any]) -> Any:
+        row = super().create_model_instance(data)
+        if SESSION_KEY in data and _SEEN in data:
+            row.user_id = int(data[SESSION_KEY])
+            row.public_id, row.address, row.agent = data[_ID], data[_ADDRESS], data[_AGENT]
+            row.begun_at, row.seen_at = (datetime.fromisoformat(data[name]) for name in (_BEGUN, _SEEN))
+            row.expire_date = row.seen_at + idle_time()
+        return row
+
+
+def idle_time() -> timedelta:
+    """For how long nobody need do anything before the session ends."""
+    return timedelta(minutes=settings.IDLE_MINUTES)
+
+
+def begin(session: Any, *, address: str | None, agent: str) -> None:
+    """The session, to which somebody has just signed in, says where and when."""
+    now = clock.now().isoformat()
+    session.update({_ID: uuid.uuid4().hex, _ADDRESS: address, _AGENT: agent[:200], _BEGUN: now, _SEEN: now})
+
+
+def note_here(session: Any) -> None:
+    """The owner did something just now. Written at most once in :data:`NOTED_EVERY`."""
+    said, now = session.get(_SEEN), clock.now()
+    if said is not None and now - datetime.fromisoformat(said) >= NOTED_EVERY:
+        session[_SEEN] = now.isoformat()
+
+
+def public_id(session: Any) -> str | None:
+    """What the session is called in pages."""
+    return session.get(_ID)
+
+
+# --- looking and ending -----------------------------------------------------------------------------------------
+
+
+def open_sessions(*, users: Iterable[int] | None = None) -> QuerySet[Any]:
+    """The sessions of people who are signed in now, of ``users`` only if given; the latest first."""
+    rows = SessionStore.get_model_class().objects.filter(user__isnull=False, expire_date__gt=clock.now())
+    rows = rows.defer("session_data").select_related("user").order_by("-begun_at", "-public_id")
+    return rows if users is None else rows.filter(user__in=list(users))
+
+
+def end(*, public_id: str, by: User, owner: User | None = None, address: str | None = None) -> None:
+    """The session is over at once, its event streams within seconds. NotFound unless it is ``owner``'s, if given."""
+    with transaction.atomic():
+        found = open_sessions(users=None if owner is None else [owner.pk]).filter(public_id=public_id).first()
+        if found is None:
+            raise NotFound(_("没有这个会话，可能已经结束。"))
+        found.delete()
+        audit.record(action="session.end", actor=by, obj=found.user, detail={"session": public_id}, address=address)
+
+
+def end_all(*, user: User, by: User | None, keep: str | None = None, address: str | None = None) -> int:
+    """All sessions of the account are over, but for the one called ``keep``; how many. In the caller's transaction."""
+    rows = open_sessions(users=[user.pk]).select_related(None).order_by()
+    count, _models = (rows.exclude(public_id=keep) if keep else rows).delete()
+    if count:
+        audit.record(action="session.end_all", actor=by, obj=user, detail={"count": count}, address=address)
+    return count
+
+
+def clear_expired() -> int:
+    """The rows of sessions that are over are gone; how many."""
+    return SessionStore.get_model_class().objects.filter(expire_date__lt=clock.now()).delete()[0]

@@ -1,0 +1,127 @@
+"""The pages of the security and the audit administrator."""
+
+import csv
+import io
+
+import pytest
+from django.test import Client
+
+from dispatch import reporters
+from gridgov.accounts.models import PasswordRecord, Session
+from gridgov.common import audit
+from gridgov.common.models import AuditEntry, User
+from tests.worlds import PASSWORD
+
+pytestmark = pytest.mark.django_db
+PEOPLE = {"close", "reopen", "password", "factor"}
+
+
+def account(world, step, login="acceptor"):
+    return f"/security/accounts/{world.people[login].pk}/{step}/"
+
+
+def test_locked_account_is_seen_and_unlocked(world, sign_in):
+    for _time in range(5):
+        Client().post("/login/", {"username": "acceptor", "password": "x"})
+    chief = sign_in("security_admin")
+    page = chief.get("/security/")
+    assert "输错 5 次" in page.text
+    key = page.context["lockouts"][0].key
+    assert sign_in("system_admin").post(f"/security/lockouts/{key}/unlock/").status_code == 403
+    assert Client().post("/login/", {"username": "acceptor", "password": PASSWORD}).status_code == 429
+    assert chief.post(f"/security/lockouts/{key}/unlock/").url == "/security/"
+    assert Client().post("/login/", {"username": "acceptor", "password": PASSWORD}).status_code == 302
+    entry = AuditEntry.objects.get(action="lockout.release")
+    assert (entry.actor, entry.object_id) == (world.people["security_admin"], str(world.people["acceptor"].pk))
+    assert chief.post(f"/security/lockouts/{key}/unlock/").status_code == 404
+
+
+def test_closed_account_is_out_at_once_and_comes_back(world, sign_in):
+    chief, victim = sign_in("security_admin"), sign_in("acceptor")
+    api = world.client("acceptor")
+    assert "受理甲" in chief.get("/security/?text=受理").text
+    chief.post(account(world, "close"), {"reason": " "})
+    assert victim.get("/notices/").status_code == 200, "not without a reason"
+    chief.post(account(world, "close"), {"reason": "调查期间"})
+    assert victim.get("/notices/").status_code == 302
+    assert api.get("/api/v1/me/").status_code == 401
+    assert Client().post("/login/", {"username": "acceptor", "password": PASSWORD}).status_code == 400
+    chief.post(account(world, "reopen"), {"reason": "已查清"})
+    assert Client().post("/login/", {"username": "acceptor", "password": PASSWORD}).status_code == 302
+    trail = AuditEntry.objects.filter(action__in=["user.close", "user.reopen"]).order_by("id")
+    assert [(entry.action, entry.detail["reason"]) for entry in trail] == [
+        ("user.close", "调查期间"), ("user.reopen", "已查清"),
+    ]  # fmt: skip
+
+
+def test_new_password_is_shown_once_and_must_be_replaced(world, sign_in):
+    chief, victim = sign_in("security_admin"), sign_in("acceptor")
+    shown = chief.post(account(world, "password"), {"reason": "本人遗忘"})
+    initial = shown.context["initial"]["password"]
+    assert initial in shown.text
+    assert initial not in chief.get("/security/").text
+    assert initial not in repr(list(AuditEntry.objects.values("detail", "object_id")))
+    assert victim.get("/notices/").status_code == 302
+    assert PasswordRecord.objects.get(user=world.people["acceptor"]).is_initial
+    client = Client()
+    assert client.post("/login/", {"username": "acceptor", "password": initial}).url == "/login/password/"
+
+
+def test_nobody_handles_his_own_account_or_one_without_the_role(world, sign_in):
+    for step in PEOPLE:
+        for login in ("system_admin", "audit_admin", "duty_chief", "nobody"):
+            assert sign_in(login).post(account(world, step), {"reason": "x"}).status_code == 403
+        own = sign_in("security_admin").post(account(world, step, "security_admin"), {"reason": "x"})
+        assert own.status_code == 403
+    assert User.objects.get(username="acceptor").is_active
+    assert not Session.objects.filter(user=world.people["acceptor"]).exists()
+
+
+# --- audit --------------------------------------------------------------------------------------------------------
+
+
+def test_audit_page_filters_and_pages(world, sign_in):
+    auditor = sign_in("audit_admin")
+    Client().post("/login/", {"username": "acceptor", "password": "x"}, REMOTE_ADDR="10.2.3.4")
+    for _time in range(60):
+        audit.record(action="area.change", object_type="grids.Area", object_id=1)
+    first = auditor.get("/audit/")
+    assert len(first.context["rows"]) == 50
+    older = auditor.get(f"/audit/?before={first.context['before']}")
+    assert {r["id"] for r in older.context["rows"]}.isdisjoint({r["id"] for r in first.context["rows"]})
+    failed = auditor.get("/audit/?group=access&text=10.2.3.4")
+    assert [row["action"] for row in failed.context["rows"]] == ["sign_in.failed"]
+    assert auditor.get("/audit/?since=2999-01-01").context["rows"] == []
+    assert auditor.get("/audit/?since=nonsense&before=x&group=y&text=%00").status_code == 200
+    for login in ("security_admin", "system_admin", "leader"):
+        assert sign_in(login).get("/audit/").status_code == 403
+        assert sign_in(login).get("/audit/export/").status_code == 403
+
+
+def test_audit_export_is_whole_and_stands_in_the_trail_itself(world, sign_in):
+    audit.record(action="area.change", object_type="grids.Area", object_id="=1+1", detail={"a": "b"})
+    response = sign_in("audit_admin").get("/audit/export/?group=access")
+    rows = list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode("utf-8-sig"))))
+    assert {row["action"] for row in rows} == {"sign_in"}
+    assert response["Content-Disposition"].startswith("attachment;")
+    entry = AuditEntry.objects.get(action="audit.export")
+    assert (entry.actor, entry.detail) == (world.people["audit_admin"], {"group": "access"})
+    everything = b"".join(sign_in("audit_admin").get("/audit/export/").streaming_content).decode()
+    assert ",'=1+1," in everything, "no formula for a spreadsheet"
+
+
+def test_each_reveal_stands_in_the_trail_for_who_sees_no_case(world, sign_in):
+    number = world.report(reporter_name="张先生", reporter_phone="13800002716")
+    reporters.reveal_phone(number=number, by=world.actor("acceptor"), reason="回访")
+    [row] = sign_in("audit_admin").get("/audit/?group=reveals").context["rows"]
+    assert (row["login"], row["words"]) == ("acceptor", "查看完整电话")
+    assert number in row["detail"]
+    assert "13800002716" not in repr(list(AuditEntry.objects.values()))
+
+
+def test_administrators_find_their_pages_in_the_bar_and_begin_there(sign_in):
+    assert sign_in("security_admin").get("/").url == "/security/"
+    assert sign_in("audit_admin").get("/").url == "/audit/"
+    assert 'href="/security/"' in sign_in("security_admin").get("/account/").text
+    assert 'href="/audit/"' in sign_in("audit_admin").get("/account/").text
+    assert 'href="/audit/"' not in sign_in("security_admin").get("/account/").text
