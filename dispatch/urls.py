@@ -16,6 +16,7 @@ from dispatch.views import (
     report,
     rulings,
     session,
+    system,
     workbench,
 )
 
@@ -94,6 +95,7 @@ urlpatterns = [
     path("map/areas/", maps.map_areas, name="map_areas"),
     path("map/cases/", maps.map_cases, name="map_cases"),
     path("ops/", ops.ops, name="ops"),
+    path("ops/system/", system.system, name="system"),
     path("ops/clocks/<row:clock_id>/<slug:step>/", ops.ladder, name="ladder"),
     path("ops/entries/<row:entry_id>/release/", ops.release_entry, name="release_entry"),
     path("ops/deliveries/<row:delivery_id>/resend/", ops.resend, name="resend"),
