@@ -45,6 +45,8 @@ BEAT_SECONDS: dict[str, float] = {
     "dispatch.tidy_desks": 3600,
     "personnel.sync_members": 3600,
     "reporting.assess_due": 3600,
+    "reporting.export_due": 5,
+    "reporting.discard_exports": 3600,
 }
 
 
