@@ -195,6 +195,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": True,
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "dispatch.api.schema.refusals"],
     "ENUM_NAME_OVERRIDES": {
         "StageEnum": "incidents.workflow.Stage",
         "StatusEnum": "incidents.workflow.Status",

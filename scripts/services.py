@@ -161,7 +161,18 @@ def live(environment: dict[str, str], folder: Path) -> Iterator[tuple[str, str]]
     )
     port, stream_port = free_port(), free_port()
     streams = [_PYTHON, "manage.py", "live", "--port", str(stream_port)]
-    web = [_PYTHON, "-m", "gunicorn", "gridgov.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
+    web = [
+        _PYTHON,
+        "-m",
+        "gunicorn",
+        "gridgov.wsgi",
+        "--config",
+        "python:gridgov.gunicorn",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--workers",
+        "2",
+    ]
     options = {"cwd": programs.ROOT, "env": environment}
 
     def answers(at: int) -> bool:
