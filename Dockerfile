@@ -8,6 +8,9 @@ ENV PYTHONUNBUFFERED=1 \
 WORKDIR /app
 RUN useradd --uid 10001 --create-home gridgov && mkdir -p /data /srv/static && chown gridgov /data
 
+# pg_dump and pg_restore, for `manage.py backup` and `restore`.
+RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-client && rm -rf /var/lib/apt/lists/*
+
 COPY requirements.txt .
 RUN pip install -r requirements.txt
 
@@ -21,4 +24,4 @@ ENV STATIC_ROOT=/srv/static \
 USER gridgov
 EXPOSE 8000
 # Pages and API as WSGI. gunicorn takes the number of processes from WEB_CONCURRENCY.
-CMD ["gunicorn", "gridgov.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--threads", "4", "--worker-tmp-dir", "/dev/shm"]
+CMD ["gunicorn", "gridgov.wsgi", "--config", "python:gridgov.gunicorn", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--threads", "4", "--worker-tmp-dir", "/dev/shm"]

@@ -1,4 +1,5 @@
-"""Whether the product works, for /healthz and /ops/. Each part says how it is; one that failed makes the whole ill."""
+"""Whether the product works, for /healthz, /readyz and /ops/. Each part says how it is; one that failed makes the
+whole ill."""
 
 import time
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any
 from celery import current_app
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
 from kombu.exceptions import KombuError
 
 from dispatch import delivery
@@ -54,6 +56,39 @@ def report() -> Health:
     health.parts["parked"] = _asked(_parked)
     health.parts["notices"] = _asked(_notices)
     return health
+
+
+def readiness() -> Health:
+    """Whether this process can serve pages: the database answers and has the schema of this code.
+
+    Redis and the other parts are told as warnings: pages work without them, and to take every web process out of
+    service because a worker died would make one fault two. Raises nothing.
+    """
+    health = Health()
+    health.parts["database"] = _asked(_database)
+    broker = _asked(_broker)
+    health.parts["redis"] = broker | {"status": WARNING} if broker["status"] == FAILED else broker
+    if health.parts["database"]["status"] == FAILED:
+        return health
+    health.parts["migrations"] = _asked(_migrations)
+    for name, part in _asked_beats().items():
+        health.parts[name] = part | {"status": WARNING} if part["status"] == FAILED else part
+    return health
+
+
+_is_migrated = False
+
+
+def _migrations() -> dict[str, Any]:
+    """Once found applied they stay so for this process: the answer is looked for no more."""
+    global _is_migrated
+    if not _is_migrated:
+        executor = MigrationExecutor(connection)
+        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        if missing:
+            return {"status": FAILED, "missing": len(missing)}
+        _is_migrated = True
+    return {"status": OK}
 
 
 def _asked(part: Callable[[], dict[str, Any]]) -> dict[str, Any]:

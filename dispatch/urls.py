@@ -21,6 +21,7 @@ from dispatch.views import (
     security,
     session,
     steps_in,
+    system,
     workbench,
 )
 
@@ -146,6 +147,7 @@ urlpatterns = [
     path("ops/", ops.ops, name="ops"),
     path("ops/audit/", loop_audit.audit, name="loop_audit"),
     path("ops/audit/now/", loop_audit.audit_now, name="loop_audit_now"),
+    path("ops/system/", system.system, name="system"),
     path("ops/clocks/<row:clock_id>/<slug:step>/", ops.ladder, name="ladder"),
     path("ops/entries/<row:entry_id>/release/", ops.release_entry, name="release_entry"),
     path("ops/deliveries/<row:delivery_id>/resend/", ops.resend, name="resend"),

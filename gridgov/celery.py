@@ -5,15 +5,27 @@ So a lost, late or repeated task does no harm, and killing every process loses n
 """
 
 import os
+import threading
 import time
 from datetime import timedelta
 from typing import Any
 
 from celery import Celery
 from celery.beat import BeatLazyFunc, Scheduler
+from celery.signals import (
+    beat_init,
+    task_postrun,
+    task_prerun,
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+)
 from django.conf import settings
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from gridgov.checks import refuse_unsound_deployment
+from gridgov.common.observability import context, metrics, tracing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gridgov.settings")
 
@@ -35,6 +47,8 @@ BEAT_SECONDS: dict[str, float] = {
     "accounts.tidy": 3600,
     "personnel.sync_members": 3600,
     "reporting.assess_due": 3600,
+    "reporting.export_due": 5,
+    "reporting.discard_exports": 3600,
 }
 
 
@@ -104,6 +118,67 @@ def _configuration() -> dict[str, Any]:
             "broker_transport_options": {"polling_interval": 0.02},
         }
     return conf
+
+
+_reporters: list[Any] = []
+_under_way = threading.local()
+
+
+@task_prerun.connect
+def _task_begins(task_id: str, task: Any, **_signal: Any) -> None:
+    """What the task logs, and the statements it sends, are known to be its."""
+    if not hasattr(_under_way, "stack"):
+        _under_way.stack = []
+    at_work = context.at_work(context.Work(task_id[:64], where=task.name))
+    at_work.__enter__()
+    _under_way.stack.append((at_work, time.perf_counter()))
+
+
+@task_postrun.connect
+def _task_ended(task: Any, state: str | None = None, **_signal: Any) -> None:
+    at_work, began = _under_way.stack.pop()
+    metrics.tasks.labels(task.name, state or "-").inc()
+    metrics.task_seconds.labels(task.name).observe(time.perf_counter() - began)
+    at_work.__exit__(None, None, None)
+
+
+@worker_init.connect
+@beat_init.connect
+def _serves_metrics(sender: Any = None, **_signal: Any) -> None:
+    """Workers and beat serve no pages: where a port is set their figures are read there."""
+    if settings.METRICS_PORT:
+        registry = CollectorRegistry()
+        if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            MultiProcessCollector(registry)
+            start_http_server(settings.METRICS_PORT, registry=registry)
+        else:
+            start_http_server(settings.METRICS_PORT)
+
+
+@worker_process_init.connect
+def _worker_begins(**_signal: Any) -> None:
+    _tell("worker")
+
+
+@beat_init.connect
+def _beat_begins(**_signal: Any) -> None:
+    _tell("beat")
+
+
+@worker_process_shutdown.connect
+def _worker_ends(**_signal: Any) -> None:
+    for reporter in _reporters:
+        reporter.stop()
+
+
+def _tell(kind: str) -> None:
+    # models are there only now
+    from gridgov.common.observability.processes import Reporter  # noqa: PLC0415
+
+    tracing.start(kind)
+    reporter = Reporter(kind)
+    _reporters.append(reporter)
+    reporter.start()
 
 
 app = Celery("gridgov")

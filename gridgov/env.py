@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -44,6 +45,22 @@ def number(name: str, default: int) -> int:
         return int(value)
     except ValueError:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
+
+
+def choice(name: str, options: tuple[str, ...], default: str) -> str:
+    """One of ``options``."""
+    value = text(name, default)
+    if value not in options:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(options)}, not {value!r}.")
+    return value
+
+
+def networks(name: str, default: list[str]) -> list[IPv4Network | IPv6Network]:
+    """A comma-separated list of addresses and networks (``10.0.0.0/8``)."""
+    try:
+        return [ip_network(word) for word in words(name, default)]
+    except ValueError as wrong:
+        raise ImproperlyConfigured(f"{name} must be a list of networks: {wrong}.") from None
 
 
 def words(name: str, default: list[str] | None = None) -> list[str]:
@@ -116,41 +133,46 @@ def stored_secret(path: Path) -> str:
     return path.read_text(encoding="ascii").strip()
 
 
-def database(url: str) -> dict[str, Any]:
+def database(
+    url: str, *, name: str = "DATABASE_URL", kept_seconds: int = 600, statement_timeout_ms: int = 0
+) -> dict[str, Any]:
     """Django's settings of one database from ``sqlite:///relative``, ``sqlite:////absolute`` or ``postgres://…``.
 
-    The query string of a PostgreSQL address is passed to the driver (``?sslmode=require``).
+    The query string of a PostgreSQL address is passed to the driver (``?sslmode=require``). A connection is kept for
+    ``kept_seconds`` (0: for one request) and asked whether it lives before it is used again. Statements on PostgreSQL
+    end after ``statement_timeout_ms`` (0: never). ``name``: the variable, for messages.
     """
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         path = unquote(parts.path)[1:]
         if not path:
-            raise ImproperlyConfigured(
-                "DATABASE_URL must name the SQLite file, as in sqlite:////srv/gridgov/db.sqlite3."
-            )
+            raise ImproperlyConfigured(f"{name} must name the SQLite file, as in sqlite:////srv/gridgov/db.sqlite3.")
         return {
             "ENGINE": "gridgov.sqlite",
             "NAME": path,
-            "CONN_MAX_AGE": 600,
+            "CONN_MAX_AGE": kept_seconds,
             "OPTIONS": {"timeout": 20},
         }
     if parts.scheme in {"postgres", "postgresql"}:
-        name = unquote(parts.path.lstrip("/"))
-        if not name:
-            raise ImproperlyConfigured("DATABASE_URL must name the database after the last slash.")
+        base = unquote(parts.path.lstrip("/"))
+        if not base:
+            raise ImproperlyConfigured(f"{name} must name the database after the last slash.")
         try:
             port = parts.port
         except ValueError:
-            raise ImproperlyConfigured("DATABASE_URL holds a port that is not a number.") from None
+            raise ImproperlyConfigured(f"{name} holds a port that is not a number.") from None
+        options = dict(parse_qsl(parts.query))
+        if statement_timeout_ms:
+            options["options"] = f"{options.get('options', '')} -c statement_timeout={statement_timeout_ms}".strip()
         return {
             "ENGINE": "django.db.backends.postgresql",
-            "NAME": name,
+            "NAME": base,
             "USER": unquote(parts.username or ""),
             "PASSWORD": unquote(parts.password or ""),
             "HOST": unquote(parts.hostname or ""),
             "PORT": str(port or ""),
-            "CONN_MAX_AGE": 600,
+            "CONN_MAX_AGE": kept_seconds,
             "CONN_HEALTH_CHECKS": True,
-            "OPTIONS": dict(parse_qsl(parts.query)),
+            "OPTIONS": options,
         }
-    raise ImproperlyConfigured(f"DATABASE_URL must begin with sqlite: or postgres:, not {parts.scheme or url!r}.")
+    raise ImproperlyConfigured(f"{name} must begin with sqlite: or postgres:, not {parts.scheme or url!r}.")

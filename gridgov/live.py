@@ -123,6 +123,10 @@ class Live:
         """What to mount where."""
         return {"/live/stream": self.stream, "/live/changes": self.changes, "/live/health": self.health}
 
+    def figures(self) -> dict[str, int]:
+        """How many streams are open, for the process's sign of life."""
+        return {"streams": len(self.hub)}
+
     # --- a background part ---
 
     def start(self) -> None:

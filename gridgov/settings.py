@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from gridgov import env
+from gridgov.common.observability import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 # Whatever the process writes: database, uploads, secrets of the embedded default, journal checkpoints.
@@ -17,7 +18,21 @@ DEBUG = env.flag("DEBUG")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 
-DATABASES = {"default": env.database(env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'gridgov.sqlite3'}"))}
+# How long a connection is kept, and a statement may take (PostgreSQL; 0: for ever).
+_connections = {
+    "kept_seconds": env.number("CONN_MAX_AGE", 600),
+    "statement_timeout_ms": env.number("STATEMENT_TIMEOUT_MS", 0),
+}
+DATABASES = {
+    "default": env.database(env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'gridgov.sqlite3'}"), **_connections)
+}
+# A copy that follows the database, for reports (gridgov.common.replica); not used while it lags by more.
+_replica = env.text("DATABASE_REPLICA_URL")
+if _replica:
+    DATABASES["replica"] = env.database(_replica, name="DATABASE_REPLICA_URL", **_connections)
+    DATABASES["replica"]["TEST"] = {"MIRROR": "default"}
+DATABASE_ROUTERS = ["gridgov.common.replica.Router"]
+REPLICA_LAG_SECONDS = env.number("REPLICA_LAG_SECONDS", 15)
 # Embedded: one machine, one data folder. Only there may a missing secret be made up (gridgov.E001, E002).
 EMBEDDED = DATABASES["default"]["ENGINE"] == "gridgov.sqlite"
 REDIS_URL = env.text("REDIS_URL")
@@ -65,6 +80,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "gridgov.common.observability.middleware.Observed",
     "gridgov.headers.Headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -74,6 +90,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "gridgov.accounts.middleware.NoteActivity",
+    "gridgov.common.replica.ReadYourWrites",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -237,6 +254,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": True,
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "dispatch.api.schema.refusals"],
     "ENUM_NAME_OVERRIDES": {
         "StageEnum": "incidents.workflow.Stage",
         "StatusEnum": "incidents.workflow.Status",
@@ -263,22 +281,31 @@ ATTACHMENT_VIDEO_MB = 100
 ATTACHMENT_PIXELS = 64_000_000
 ATTACHMENT_EDGE = 2560
 
+# Exported lists, for web and worker alike, and for how long they can be fetched.
+EXPORT_ROOT = env.folder("EXPORT_ROOT", DATA_DIR / "exports")
+EXPORT_KEPT_HOURS = env.number("EXPORT_KEPT_HOURS", 72)
+
 # No tile server unless a deployment names one: the grids themselves are the map.
 MAP_TILES = env.tile_sources("MAP_TILES")
 LEAFLET_CONFIG = {"TILES": [], "RESET_VIEW": False, "ATTRIBUTION_PREFIX": ""}
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "filters": {"secrets": {"()": "gridgov.common.secrecy.WithoutSecrets"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["secrets"]}},
-    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
-    # Celery says at INFO that it sent and did each of the tasks that beat sends all the time.
-    "loggers": {
-        "celery": {"level": "WARNING"},
-        "celery.beat": {"level": "WARNING"},
-        # it says what the audit trail says
-        "axes": {"level": "ERROR"},
-    },
-}
+# Lines for people or JSON for machines; phone numbers, passwords and links of the public are blanked in both.
+LOG_FORMAT = env.choice("LOG_FORMAT", logs.FORMATS, "line")
+LOGGING = logs.configuration(
+    form=LOG_FORMAT,
+    level=env.text("LOG_LEVEL", "INFO"),
+    requests=env.flag("LOG_REQUESTS", default=LOG_FORMAT == "json"),
+)
+# What takes longer is logged (requests) and counted on /ops/system/ (statements); 0: never.
+SLOW_REQUEST_MS = env.number("SLOW_REQUEST_MS", 1000)
+SLOW_STATEMENT_MS = env.number("SLOW_STATEMENT_MS", 200)
+
+# Who may read /metrics: who sends the token, or asks directly, past no proxy, from one of the networks.
+METRICS_TOKEN = env.text("METRICS_TOKEN")
+METRICS_ALLOW = env.networks("METRICS_ALLOW", ["127.0.0.0/8", "::1"])
+# Where workers and beat, which serve no pages, answer Prometheus; 0: nowhere.
+METRICS_PORT = env.number("METRICS_PORT", 0)
+
+# Neither is imported, or need be installed, unless set (gridgov.common.observability.tracing).
+SENTRY_DSN = env.text("SENTRY_DSN")
+OTEL_EXPORTER_OTLP_ENDPOINT = env.text("OTEL_EXPORTER_OTLP_ENDPOINT")

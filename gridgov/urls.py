@@ -7,7 +7,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import JavaScriptCatalog, set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from dispatch.api.health import healthz
+from dispatch.api import health
 from dispatch.views.session import AdminSignIn
 from gridgov.common.problems import no_such_path
 
@@ -21,7 +21,10 @@ urlpatterns = [
     path("language/", set_language, name="set_language"),
     # what scripts say, in the language of the page that asks: its address has the language
     path("language/words.js", cache_control(private=True, max_age=600)(JavaScriptCatalog.as_view()), name="words"),
-    path("healthz", healthz, name="healthz"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("livez", health.livez, name="livez"),
+    path("metrics", health.metrics, name="metrics"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("dispatch.api.urls")),

@@ -3,12 +3,13 @@
 import logging
 
 from celery import shared_task
+from kombu.exceptions import OperationalError
 
 from gridgov.common import clock
 from gridgov.common.errors import Conflict
 from grids.models import Area
 from personnel.assessment_models import AssessmentMonth
-from reporting import services
+from reporting import exports, services
 
 logger = logging.getLogger(__name__)
 
@@ -29,3 +30,20 @@ def assess_due() -> None:
                 raise
     for opened in AssessmentMonth.objects.filter(computed_at__isnull=True).select_related("scheme").order_by("pk"):
         services.compute(opened)
+
+
+@shared_task(name="reporting.export_due")
+def export_due() -> None:
+    """An export that waits was worked on for some seconds; where more is to be done, another run is sent at once."""
+    if exports.run_slice():
+        try:
+            export_due.apply_async(expires=10)
+        except OperationalError:
+            logger.info("the broker does not answer: beat sends the next run")
+
+
+@shared_task(name="reporting.discard_exports")
+def discard_exports() -> None:
+    """Files of exports whose time is over are gone."""
+    while exports.discard_old():
+        pass

@@ -2,7 +2,7 @@
 
 from django.urls import include, path, re_path
 
-from reporting.views import dashboard, drill
+from reporting.views import dashboard, drill, exports
 
 app_name = "reporting"
 urlpatterns = [
@@ -11,5 +11,9 @@ urlpatterns = [
     re_path(
         r"^dashboard/cases/(?P<number>[0-9A-Za-z-]{1,24})/(?P<seq>[0-9]{1,9})/$", drill.case_then, name="case_then"
     ),
+    path("exports/", exports.listing, name="exports"),
+    path("exports/start/", exports.start, name="export_start"),
+    path("exports/<uuid:export_id>/cancel/", exports.cancel, name="export_cancel"),
+    path("exports/<uuid:export_id>/file/", exports.file, name="export_file"),
     path("", include("reporting.assessment_urls")),
 ]

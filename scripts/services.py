@@ -166,7 +166,18 @@ def deployment(database_url: str, redis_url: str, folder: Path) -> dict[str, str
 
 def web_command(port: int) -> list[str]:
     """One web process of one thread; those of a deployment have more of both."""
-    return [_PYTHON, "-m", "gunicorn", "gridgov.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
+    return [
+        _PYTHON,
+        "-m",
+        "gunicorn",
+        "gridgov.wsgi",
+        "--config",
+        "python:gridgov.gunicorn",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--workers",
+        "1",
+    ]
 
 
 def streams_command(port: int) -> list[str]:

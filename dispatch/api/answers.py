@@ -45,8 +45,14 @@ _SAID = {
     404: _("不存在，或无权知道其存在"),
     409: _("案件已变动，或此状态下不能这样办：actor、at、action、version说明何人何时做了什么"),
     413: _("内容过大"),
+    415: _("不支持的内容类型"),
     429: _("请求过于频繁"),
 }
+
+
+def refusal(code: int) -> str:
+    """What a refusal with the status means."""
+    return str(_SAID[code])
 
 
 def problems(*codes: int) -> dict[int, OpenApiResponse]:

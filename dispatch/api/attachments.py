@@ -74,7 +74,10 @@ class AttachmentFile(APIView):
         operation_id="attachments_retrieve",
         summary=_("取附件：照片可直接显示，PDF和视频只供下载"),
         responses={
-            200: OpenApiResponse(OpenApiTypes.BINARY, description=_("文件内容")),
+            **{
+                (200, kind): OpenApiResponse(OpenApiTypes.BINARY, description=_("文件内容"))
+                for kind in sorted({*CONTENT_TYPES.values(), "application/octet-stream"})
+            },
             **answers.problems(401, 404),
         },
     )

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 from dispatch import delivery, escalation, notify
 from dispatch.actors import Actor
 from dispatch.views import ops_reads as reads
+from dispatch.views import system
 from dispatch.views.shell import page, show
 from gridgov.common import clock
 from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
@@ -57,6 +58,7 @@ def ops(request: HttpRequest) -> HttpResponse:
             "parked_count": parked_count,
             "failed": failed,
             "failed_count": failed_count,
+            "may_see_system": actor.may_somewhere(system.NEEDED),
             # who operates the machinery need not be one who may read cases
             "may_open": actor.may_somewhere(Capability.VIEW_INCIDENT),
         },

@@ -212,6 +212,47 @@ class Heartbeat(models.Model):
         return self.name
 
 
+class ProcessReport(models.Model):
+    """A process of the deployment by its own word. Written by ``observability.processes``; removed when it ends."""
+
+    kind = models.CharField(_("种类"), max_length=20)
+    host = models.CharField(_("主机"), max_length=60)
+    pid = models.PositiveIntegerField(_("进程号"))
+    began_at = models.DateTimeField(_("启动时间"))
+    beat_at = models.DateTimeField(_("最近信号"))
+    figures = models.JSONField(_("数字"), default=dict)
+
+    class Meta:
+        verbose_name = _("进程")
+        verbose_name_plural = _("进程")
+        ordering = ["kind", "host", "pid"]
+        # a process has one row
+        constraints = [models.UniqueConstraint(fields=["kind", "host", "pid"], name="processreport_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind}@{self.host}:{self.pid}"
+
+
+class SlowStatement(models.Model):
+    """A statement, with placeholders for its values, that took long. Written by ``observability.slow`` only."""
+
+    fingerprint = models.CharField(max_length=32, unique=True)
+    sql = models.TextField(_("语句"))
+    place = models.CharField(_("来处"), max_length=200, blank=True)
+    count = models.PositiveIntegerField(_("次数"), default=0)
+    total_ms = models.FloatField(_("总耗时（毫秒）"), default=0)
+    worst_ms = models.FloatField(_("最长耗时（毫秒）"), default=0)
+    last_at = models.DateTimeField(_("最近一次"))
+
+    class Meta:
+        verbose_name = _("慢语句")
+        verbose_name_plural = _("慢语句")
+        ordering = ["-total_ms"]
+
+    def __str__(self) -> str:
+        return self.sql[:60]
+
+
 class ReferenceRevision(models.Model):
     """The token of a set of reference data; ``gridgov.common.reference.touch`` is its only writer."""
 

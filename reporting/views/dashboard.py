@@ -18,7 +18,7 @@ from dispatch.views.shell import page, show
 from dispatch.views.words import Chip, due_chip
 from dispatch.visibility import areas_held, scope_of
 from gridgov.accounts import sessions
-from gridgov.common import clock
+from gridgov.common import clock, replica
 from gridgov.common.errors import NotFound, NotPermitted
 from grids.capabilities import Capability
 from grids.models import Level
@@ -91,6 +91,7 @@ class Due:
 
 
 @page
+@replica.reads
 def dashboard(request: HttpRequest) -> HttpResponse:
     """The page, or the wall with ``?wall=1``; refreshed by asking for it again."""
     must_see(request.actor)

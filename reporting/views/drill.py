@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from dispatch.views.shell import page, show
 from dispatch.visibility import scope_of
-from gridgov.common import clock
+from gridgov.common import clock, replica
 from gridgov.common.errors import NotFound
 from incidents.catalogue import catalogue
 from incidents.workflow import STAGE_OF, Stage, Status
@@ -29,6 +29,7 @@ PARTS = ("all", "hits", "misses")
 
 
 @page
+@replica.reads
 def figure(request: HttpRequest, key: str) -> HttpResponse:
     """The figure with its definition and its cases, fifty a page."""
     must_see(request.actor)
@@ -39,7 +40,7 @@ def figure(request: HttpRequest, key: str) -> HttpResponse:
     area_id = scope_of(request.actor, whole(asked_for.get("area", "")))
     department_id = whole(asked_for.get("department", ""))
     stage, stretch = asked_for.get("stage", ""), asked_for.get("stretch", "")
-    between = _between(asked_for, at)
+    between = asked_period(asked_for, at)
     found = selectors.drill(
         request.actor, key, at=at, area_id=area_id, department_id=department_id, stage=stage, stretch=stretch,
         span=span, between=between,
@@ -62,7 +63,7 @@ def figure(request: HttpRequest, key: str) -> HttpResponse:
             "now": now,
             "at": at,
             "figure": said,
-            "label": _label(key, stage, department.name if department else ""),
+            "label": label_of(key, stage, department.name if department else ""),
             "definition": _definition(key, stage),
             "stretch": present.stretch(between) if between else _span_words(key, stretch or span, at, stage),
             "trail": trail(request.actor, area_id, span),
@@ -72,6 +73,7 @@ def figure(request: HttpRequest, key: str) -> HttpResponse:
             "count": len(refs),
             "is_split": found.unit is Unit.RATIO,
             "parts": _parts(found, part, kept),
+            "export_query": urlencode(kept | {"key": key, "at": at.isoformat(), "part": part}),
             "number": number,
             "last": last,
             "before": f"?{urlencode(kept | {'part': part, 'page': number - 1})}" if number > 1 else "",
@@ -107,7 +109,8 @@ def case_then(request: HttpRequest, number: str, seq: str) -> HttpResponse:
     return show(request, "reporting/dashboard_then.html", context)
 
 
-def _between(asked_for: Mapping[str, str], at: datetime) -> Period | None:
+def asked_period(asked_for: Mapping[str, str], at: datetime) -> Period | None:
+    """The stretch that an address asks for by its two ends; None without any. NotFound for what is none."""
     start, end = asked_for.get("from", ""), asked_for.get("to", "")
     if not (start or end):
         return None
@@ -120,7 +123,8 @@ def _between(asked_for: Mapping[str, str], at: datetime) -> Period | None:
     return period
 
 
-def _label(key: str, stage: str, department: str) -> str:
+def label_of(key: str, stage: str, department: str) -> str:
+    """What the figure is called, with its stage and department."""
     words = present.name(key)
     if stage in set(Stage):
         words = f"{Stage(stage).label}：{words}"

@@ -39,6 +39,20 @@ def test_schema_names_the_header_and_the_problems(schema: Any) -> None:
     assert set(schema["components"]["securitySchemes"]) == {"token", "session"}
 
 
+def test_refusals_are_problems_in_their_own_media_type(schema: Any) -> None:
+    operations = [op for item in schema["paths"].values() for name, op in item.items() if name != "parameters"]
+    refused = {code: r for op in operations for code, r in op["responses"].items() if code >= "400"}
+    assert {"400", "401", "403", "404", "409", "413", "415"} <= set(refused)
+    for response in refused.values():
+        assert set(response["content"]) == {"application/problem+json"}
+        assert response["description"]
+    areas = schema["paths"]["/api/v1/areas/"]["get"]["responses"]
+    assert {"200", "400", "401"} == set(areas)
+    file = schema["paths"]["/api/v1/attachments/{id}/"]["get"]["responses"]
+    assert {"image/jpeg", "application/pdf"} <= set(file["200"]["content"])
+    assert "404" in file
+
+
 @pytest.mark.django_db
 def test_answers_have_the_fields_that_the_schema_says(schema: Any, world: World) -> None:
     number = world.carry("handling")

@@ -18,11 +18,36 @@ def test_every_requirement_is_pinned_exactly(name):
 
 def test_compose_has_its_services_with_health_checks_and_limits():
     services = COMPOSE["services"]
-    assert set(services) == {"postgres", "redis", "migrate", "web", "live", "worker", "beat"}
+    assert set(services) == {
+        "proxy", "postgres", "postgres-replica", "redis", "migrate", "web", "live", "worker", "beat",
+    }  # fmt: skip
     for name in set(services) - {"migrate"}:
         assert services[name]["healthcheck"]["test"], name
         assert services[name]["ulimits"]["nofile"]["soft"] >= 65536, name
         assert services[name]["volumes"], name
+        assert services[name]["logging"]["options"]["max-size"], name
+
+
+def test_only_the_proxy_is_reached_from_outside_and_sends_streams_to_their_process():
+    services = COMPOSE["services"]
+    assert [name for name, service in services.items() if service.get("ports")] == ["proxy"]
+    rules = COMPOSE["configs"]["caddyfile"]["content"]
+    live = rules[rules.index("handle /live/*") : rules.index("handle {")]
+    assert "dynamic a live 8001" in live
+    assert "flush_interval -1" in live
+    assert "encode" not in live
+    assert re.search(r"@machine path /metrics\n\s+respond @machine 404", rules)
+
+
+def test_two_workers_run_and_pages_give_up_waiting_before_workers_do():
+    services = COMPOSE["services"]
+    assert services["worker"]["deploy"]["replicas"] == "${WORKERS:-2}"
+    timeouts = [
+        int(re.search(r":-(\d+)\}", services[name]["environment"]["STATEMENT_TIMEOUT_MS"])[1])
+        for name in ("web", "worker")
+    ]
+    assert 0 < timeouts[0] < timeouts[1]
+    assert "STATEMENT_TIMEOUT_MS" not in services["migrate"]["environment"]
 
 
 def test_compose_holds_no_secret():
@@ -33,9 +58,11 @@ def test_compose_holds_no_secret():
 
 
 def test_web_live_worker_and_beat_are_one_deployment():
+    own = {"STATEMENT_TIMEOUT_MS", "METRICS_PORT", "PROMETHEUS_MULTIPROC_DIR"}
     environments = [COMPOSE["services"][name]["environment"] for name in ("migrate", "web", "live", "worker", "beat")]
-    assert all(environment == environments[0] for environment in environments)
-    assert {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "JOURNAL_KEY"} <= environments[0].keys()
+    shared = [{k: v for k, v in environment.items() if k not in own} for environment in environments]
+    assert all(environment == shared[0] for environment in shared)
+    assert {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "JOURNAL_KEY", "DATABASE_REPLICA_URL"} <= shared[0].keys()
 
 
 def test_makefile_has_its_targets():

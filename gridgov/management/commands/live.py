@@ -8,6 +8,8 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from gridgov.asgi import Application, Part
+from gridgov.common.observability import tracing
+from gridgov.common.observability.processes import Reporter
 from gridgov.live import Live
 from gridgov.management.serving import Server, run
 from gridgov.sqlite.watcher import Watcher
@@ -26,6 +28,8 @@ class Command(BaseCommand):
         live = Live()
         # On SQLite nobody says "look" to another process: the file is watched.
         parts: list[Part] = [live, Watcher(live.poke)] if settings.EMBEDDED else [live]
+        tracing.start("live")
+        parts.append(Reporter("live", live.figures))
         connection.close()
         where = {"host": host, "port": port}
         server = Server(

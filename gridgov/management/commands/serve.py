@@ -12,6 +12,8 @@ from gridgov.asgi import Application, Part, live
 from gridgov.celery import app
 from gridgov.common import clock, wake
 from gridgov.common.errors import DomainError
+from gridgov.common.observability import tracing
+from gridgov.common.observability.processes import Reporter
 from gridgov.embedded import BeatThread, WorkerThread
 from gridgov.management.serving import Server, run
 from gridgov.simulation import demo, runs
@@ -42,6 +44,8 @@ class Command(BaseCommand):
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             raise CommandError(_("数据库尚未迁移，请先运行 manage.py migrate。"))
         parts: list[Part] = [live, WorkerThread(app), BeatThread(app), Watcher(wake.changed)]
+        tracing.start("web")
+        parts.append(Reporter("serve", live.figures))
         if simulate:
             self._make_up()
             parts.append(Residents())
