@@ -6,17 +6,21 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from dispatch import admin_workbench, escalation, routing
+from dispatch import admin_areas, admin_workbench, escalation, routing
 from dispatch.models import EscalationTarget, LadderPause, NoticeDelivery, Request, RoutingRule, Ticket
 from gridgov.common.errors import FieldError
 from gridgov.common.read_only import ReadOnlyAdmin
 from gridgov.common.service_admin import ServiceAdmin
+from grids.admin_scope import CityFilter, ScopedAdmin
+from grids.capabilities import Capability
 from grids.spatial import areas
 from personnel.roles import Role
+from personnel.selectors import department_tree
 
-__all__ = ["admin_workbench"]
+__all__ = ["admin_areas", "admin_workbench"]
 
 # --- rules ------------------------------------------------------------------------------------------------------
 
@@ -31,16 +35,40 @@ class RoutingRuleForm(forms.ModelForm):
         fields = ["area", "standard", "category", "zone", "calendar_class", "lead", "joint", "priority", "note"]
 
 
+class RuleCityFilter(CityFilter):
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        value = self.value() or ""
+        known = value.isascii() and value.isdecimal() and len(value) < 18
+        return queryset.filter(area__root=value) if known else queryset
+
+
 @admin.register(RoutingRule)
-class RoutingRuleAdmin(ServiceAdmin):
+class RoutingRuleAdmin(ScopedAdmin, ServiceAdmin):
     """A change is a new version; the old one stays, because proposals name it."""
 
+    about = _("什么案件在哪里派给谁。条件越具体的规则越优先；每次修改是一个新版本，旧版本保留。")
+    capabilities = frozenset({Capability.MANAGE_RULES})
+    area_lookup = "area"
     form = RoutingRuleForm
-    list_display = ["id", "place", "standard", "category", "calendar_class", "lead", "priority", "version", "is_live"]
-    list_filter = [("superseded_at", admin.EmptyFieldListFilter), "calendar_class"]
-    list_select_related = ["standard", "category", "lead"]
-    search_fields = ["category__name", "standard__code", "lead__name"]
-    autocomplete_fields = ["area", "standard", "category", "lead", "joint"]
+    list_display = [
+        "id", "place", "subject", "zone", "calendar_class", "handler", "priority", "version", "is_live",
+    ]  # fmt: skip
+    list_display_links = ["id", "place", "subject"]
+    list_filter = [
+        ("superseded_at", admin.EmptyFieldListFilter), RuleCityFilter, "area__level", "calendar_class",
+        ("lead", admin.RelatedOnlyFieldListFilter),
+    ]  # fmt: skip
+    list_select_related = ["standard", "category", "zone"]
+    search_fields = ["category__name", "category__code", "standard__code", "lead__name", "area__name", "note"]
+    autocomplete_fields = ["area", "standard", "category", "zone", "lead", "joint"]
+
+    @admin.display(description=_("对象"))
+    def subject(self, rule: RoutingRule) -> str:
+        return str(rule.standard or rule.category or _t("全部案件"))
+
+    @admin.display(description=_("主办"), ordering="lead")
+    def handler(self, rule: RoutingRule) -> str:
+        return department_tree().full_name(rule.lead_id)
 
     @admin.display(description=_("区域"))
     def place(self, rule: RoutingRule) -> str:
@@ -78,9 +106,11 @@ class EscalationTargetForm(forms.ModelForm):
 class EscalationTargetAdmin(ServiceAdmin):
     """All targets of a step and clock are saved together; a row that moves to another step leaves the first."""
 
+    about = _("阶梯的每一步通知谁：哪一方、什么角色、向上几级、用什么方式。同一步骤和时钟的对象一起保存。")
     form = EscalationTargetForm
     list_display = ["step", "clock", "side", "role_name", "levels_up", "channel", "supervision_level"]
-    list_filter = ["step", "clock", "side"]
+    list_filter = ["step", "clock", "side", "channel"]
+    search_fields = ["step", "role"]
 
     @admin.display(description=_("角色"))
     def role_name(self, target: EscalationTarget) -> str:

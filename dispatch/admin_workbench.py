@@ -1,10 +1,11 @@
 """Admin of what a centre shares at its desks: canned texts and views, saved through their services."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -13,9 +14,13 @@ from dispatch.actors import actor_of
 from dispatch.models import Appeal, CannedText, SavedView
 from gridgov.common.read_only import ReadOnlyAdmin
 from gridgov.common.service_admin import ServiceAdmin
+from grids.admin_scope import ScopedAdmin, within
+from grids.capabilities import Capability
 from grids.spatial import areas
 from incidents.workflow import Action
 from personnel.roles import AREA_ROLES, Role
+
+_RULES = frozenset({Capability.MANAGE_RULES})
 
 
 class CannedTextForm(forms.ModelForm):
@@ -31,15 +36,21 @@ class CannedTextForm(forms.ModelForm):
 
 
 @admin.register(CannedText)
-class CannedTextAdmin(ServiceAdmin):
+class CannedTextAdmin(ScopedAdmin, ServiceAdmin):
     """The shared texts; what somebody keeps for himself is not shown here."""
 
+    about = _("各环节常用的答复和说明，全部区域或某一区域共用；个人的文本不在这里。")
+    capabilities = _RULES
     form = CannedTextForm
     list_display = ["title", "stage", "action_name", "category", "place", "position", "is_active"]
-    list_filter = ["stage", "is_active"]
+    list_filter = ["stage", ("category", admin.RelatedOnlyFieldListFilter), "is_active"]
     list_select_related = ["category"]
     search_fields = ["title", "text"]
     autocomplete_fields = ["area", "category"]
+
+    def scope(self, user: Any, capabilities: Iterable[Capability] | None = None) -> Q:
+        """Those of the areas held, and those that all areas share."""
+        return within(user, capabilities or self.capabilities, area="area") | Q(area__isnull=True)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).filter(owner__isnull=True)
@@ -80,9 +91,12 @@ class SavedViewForm(forms.ModelForm):
 
 
 @admin.register(SavedView)
-class SavedViewAdmin(ServiceAdmin):
+class SavedViewAdmin(ScopedAdmin, ServiceAdmin):
     """The shared views and the defaults of roles."""
 
+    about = _("区域内共享的视图，以及各角色打开工作台时的默认视图。")
+    capabilities = _RULES
+    area_lookup = "area"
     form = SavedViewForm
     list_display = ["name", "desk", "place", "role", "position", "saved_by", "saved_at"]
     list_filter = ["desk", "role"]

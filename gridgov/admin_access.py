@@ -8,8 +8,7 @@ from typing import Any
 
 from django.contrib.auth.backends import BaseBackend
 
-from gridgov.common import clock
-from grids import permissions
+from grids.admin_scope import grants_once
 from grids.capabilities import Capability as Cap
 
 _RULES = frozenset({Cap.MANAGE_RULES})
@@ -23,6 +22,7 @@ PAGES: Mapping[str, frozenset[Cap]] = {
     "personnel.worker": _POSTINGS,
     "personnel.posting": _POSTINGS,
     "personnel.componentduty": _RULES,
+    "personnel.assessmentscheme": _RULES,
     "grids.areamembership": _POSTINGS,
     "grids.*": _RULES,
     "incidents.category": _RULES,
@@ -58,8 +58,4 @@ class AdminAccess(BaseBackend):
 
 def _held(user: Any) -> frozenset[str]:
     """The capabilities that the user holds anywhere today, read once for this user object."""
-    held = getattr(user, "_admin_capabilities", None)
-    if held is None:
-        grants = permissions.grants_of(user, clock.local_date(clock.now()))
-        held = user._admin_capabilities = frozenset(capability for capability, _area in grants)
-    return held
+    return frozenset(capability for capability, _area in grants_once(user))

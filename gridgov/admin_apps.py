@@ -3,10 +3,8 @@
 from importlib import import_module
 
 from django.apps import apps
-from django.contrib.admin import site
 from django.contrib.admin.apps import SimpleAdminConfig
 from django.utils.module_loading import module_has_submodule
-from django.utils.translation import gettext_lazy as _
 
 # leaflet.admin imports GeoDjango, which fails without system GDAL; areas are edited with a widget of our own. The
 # others would show secrets: keys of the second factor, tokens of the API.
@@ -19,12 +17,12 @@ _LEFT_OUT = {
 
 
 class AdminConfig(SimpleAdminConfig):
-    """Registers every app's ``admin`` module but those left out."""
+    """Registers every app's ``admin`` module but those left out, on the site of ``gridgov.admin_site``."""
+
+    default_site = "gridgov.admin_site.Site"
 
     def ready(self) -> None:
         super().ready()
-        site.site_header = site.site_title = _("网格治理 · 管理后台")
-        site.index_title = _("规则、人员与审计")
         for config in apps.get_app_configs():
             if config.name not in _LEFT_OUT and module_has_submodule(config.module, "admin"):
                 import_module(f"{config.name}.admin")

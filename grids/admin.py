@@ -1,4 +1,4 @@
-"""Admin of areas, zones, places and components. Rules live in ``grids.services``; boundaries come by import."""
+"""Admin of areas, zones, places and components. Rules live in ``grids.services``; boundaries by import or hand."""
 
 import re
 from typing import Any
@@ -7,37 +7,55 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from gridgov.common.errors import FieldError
-from gridgov.common.read_only import BoundedPaginator, ReadOnlyAdmin
+from gridgov.common.read_only import BoundedPaginator, ReadOnlyAdmin, ShownInline
 from grids import services
+from grids.admin_map import MapPages
+from grids.admin_scope import CityFilter, ScopedAdmin, within
+from grids.capabilities import Capability as Cap
 from grids.models import Area, AreaMembership, CodePattern, Component, Place, ServiceZone
+from grids.spatial import areas
+
+_RULES = frozenset({Cap.MANAGE_RULES})
+#: Who chooses an area in a form of his own page, though the pages of areas are not his.
+_CHOOSERS = frozenset({Cap.MANAGE_RULES, Cap.MANAGE_PEOPLE, Cap.MANAGE_SECURITY})
 
 
-class _Bounded(admin.ModelAdmin):
+class _Bounded(ScopedAdmin):
+    capabilities = _RULES
+    root_lookup = "root"
     paginator = BoundedPaginator
     show_full_result_count = False
     list_per_page = 50
 
 
-class _RootFilter(admin.SimpleListFilter):
-    title = _("城市")
-    parameter_name = "root"
+class MembershipInline(ShownInline):
+    """Who holds which role here: told by postings, changed there."""
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[int, str]]:
-        return list(Area.objects.filter(parent=None).values_list("pk", "name"))
+    model = AreaMembership
+    fields = readonly_fields = ["user", "role", "starts_on", "ends_on"]
+    verbose_name_plural = _("在此任职的人")
+    show_change_link = False
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(root=self.value()) if self.value() else queryset
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AreaMembership]:
+        return super().get_queryset(request).select_related("user").order_by("role", "starts_on")
 
 
 @admin.register(Area)
-class AreaAdmin(_Bounded):
-    """Name, kind, desk and attribution can be changed; everything else comes by import."""
+class AreaAdmin(MapPages, _Bounded):
+    """Name, kind, desk and attribution can be changed, the boundary on its map; everything else comes by import."""
 
-    list_display = ["code", "name", "level", "kind", "has_desk", "area_m2", "valid_from", "valid_to"]
-    list_filter = [_RootFilter, "level", "kind", "has_desk", ("valid_to", admin.EmptyFieldListFilter)]
+    about = _("城市的区县、街道、社区、网格。名称在此修改，边界在地图上调整，编码与上下级由导入产生。")
+    root_lookup = ""
+    list_display = ["code", "full_name", "level", "kind", "has_desk", "hectares", "valid_from", "valid_to", "on_map"]
+    list_display_links = ["code", "full_name"]
+    list_filter = [CityFilter, "level", "kind", "has_desk", ("valid_to", admin.EmptyFieldListFilter)]
+    inlines = [MembershipInline]
+    change_form_template = "admin/grids/area/change_form.html"
     search_fields = ["code", "name"]
     ordering = ["root", "level", "code"]
     fields = [
@@ -47,7 +65,28 @@ class AreaAdmin(_Bounded):
     readonly_fields = ["code", "level", "parent", "path", "box", "area_m2", "valid_from", "valid_to", "revision"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Area]:
-        return super().get_queryset(request).defer("boundary")
+        if not _is_choosing(request):
+            return super().get_queryset(request).defer("boundary")
+        found = Area.objects.filter(within(request.user, _CHOOSERS), valid_to=None)
+        return found.defer("boundary").order_by("level", "code")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        chooses = _is_choosing(request) and Area.objects.filter(within(request.user, _CHOOSERS)).exists()
+        return chooses or super().has_view_permission(request, obj)
+
+    @admin.display(description=_("名称"), ordering="name")
+    def full_name(self, area: Area) -> str:
+        return areas.full_name(area.pk) or area.name
+
+    @admin.display(description=_("面积（公顷）"), ordering="area_m2")
+    def hectares(self, area: Area) -> str:
+        return f"{area.area_m2 / 10_000:,.1f}"
+
+    @admin.display(description=_("地图"))
+    def on_map(self, area: Area) -> str:
+        if area.parent_id is None or area.valid_to is not None:
+            return "—"
+        return format_html('<a href="{}">{}</a>', reverse("admin:grids_area_map", args=[area.pk]), _("调整边界"))
 
     @admin.display(description=_("外接矩形"))
     def box(self, area: Area) -> str:
@@ -64,47 +103,66 @@ class AreaAdmin(_Bounded):
         services.change_area(area=Area.objects.defer("boundary").get(pk=obj.pk), by=request.user, **values)
 
 
-class _CityForm(forms.ModelForm):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "root" in self.fields:
-            self.fields["root"].queryset = Area.objects.filter(parent=None).defer("boundary")
+def _is_choosing(request: HttpRequest) -> bool:
+    """Whether the request fills a choice of areas in another page's form."""
+    return request.resolver_match is not None and request.resolver_match.url_name == "autocomplete"
 
 
-class PointForm(_CityForm):
-    """The area is found from the point."""
+class PointForm(forms.ModelForm):
+    """The area is found from the point, and is one that the person administers (``scope``)."""
+
+    scope: Any = None
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         root, lon, lat = data.get("root"), data.get("lon"), data.get("lat")
         if root is not None and lon is not None and lat is not None:
             try:
-                self.instance.area_id = services.deepest_area(root_id=root.pk, lon=lon, lat=lat)
+                area_id = services.deepest_area(root_id=root.pk, lon=lon, lat=lat)
+                if not Area.objects.filter(self.scope, pk=area_id).exists():
+                    raise FieldError("lon", str(_("该位置不在你负责的区域内")))
+                self.instance.area_id = area_id
             except FieldError as error:
                 self.add_error(error.field, str(error.message))
         return data
 
 
-@admin.register(Place)
-class PlaceAdmin(_Bounded):
+class _PointAdmin(_Bounded):
+    """Of what lies at a point: its area is where the rows are scoped."""
+
     form = PointForm
+    area_lookup = "area"
+    root_lookup = ""
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> type[forms.ModelForm]:
+        form = super().get_form(request, obj, **kwargs)
+        return type("Form", (form,), {"scope": within(request.user, self.capabilities)})
+
+
+@admin.register(Place)
+class PlaceAdmin(_PointAdmin):
+    about = _("楼栋、商铺、工地等场所：地址、位置和责任单位，不含住户信息。所在区域由坐标得出。")
     list_display = ["code", "name", "kind", "address", "organisation"]
-    list_filter = [_RootFilter, "kind"]
+    list_filter = [CityFilter, "kind"]
     search_fields = ["code", "name", "address"]
     exclude = ["area"]
 
 
 @admin.register(Component)
-class ComponentAdmin(_Bounded):
-    form = PointForm
-    list_display = ["code", "type_code", "name", "state", "address", "short_code"]
-    list_filter = [_RootFilter, "state"]
+class ComponentAdmin(_PointAdmin):
+    about = _("带编码和二维码的城市部件。所在区域由坐标得出；主管、权属、养护单位见“部件责任”。")
+    list_display = ["code", "type_code", "name", "state", "place", "address", "short_code"]
+    list_filter = [CityFilter, "state", "type_code"]
     search_fields = ["code", "short_code", "name", "address"]
     exclude = ["area"]
     readonly_fields = ["short_code", "qr_token"]
 
+    @admin.display(description=_("所在区域"))
+    def place(self, component: Component) -> str:
+        return areas.full_name(component.area_id)
 
-class ZoneForm(_CityForm):
+
+class ZoneForm(forms.ModelForm):
     """Areas lie in the zone's own city."""
 
     def clean(self) -> dict[str, Any]:
@@ -117,9 +175,10 @@ class ZoneForm(_CityForm):
 
 @admin.register(ServiceZone)
 class ServiceZoneAdmin(_Bounded):
+    about = _("市场监管、警务、景区等另划的网格，由若干区域组成；派遣规则和地图图层按它取用。")
     form = ZoneForm
     list_display = ["code", "name", "kind", "root"]
-    list_filter = [_RootFilter, "kind"]
+    list_filter = [CityFilter, "kind"]
     search_fields = ["code", "name"]
     autocomplete_fields = ["areas"]
 
@@ -136,7 +195,7 @@ class ServiceZoneAdmin(_Bounded):
         services.save_zone(zone=form.instance, members=members, by=request.user)
 
 
-class PatternForm(_CityForm):
+class PatternForm(forms.ModelForm):
     """A pattern is a regular expression."""
 
     def clean_pattern(self) -> str:
@@ -149,15 +208,27 @@ class PatternForm(_CityForm):
 
 
 @admin.register(CodePattern)
-class CodePatternAdmin(admin.ModelAdmin):
+class CodePatternAdmin(_Bounded):
+    about = _("各层级编码应符合的正则表达式，导入时逐条检查；没有规则的层级不检查。")
     form = PatternForm
-    list_display = ["level", "pattern"]
-    list_filter = [_RootFilter]
+    list_display = ["level", "city", "pattern"]
+    list_filter = [CityFilter]
+
+    @admin.display(description=_("城市"))
+    def city(self, row: CodePattern) -> str:
+        return areas.name(row.root_id)
 
 
 @admin.register(AreaMembership)
-class AreaMembershipAdmin(ReadOnlyAdmin):
-    list_display = ["user", "role", "area_id", "starts_on", "ends_on"]
+class AreaMembershipAdmin(ScopedAdmin, ReadOnlyAdmin):
+    about = _("任职在各区域产生的权限，由“任职”自动生成，只读。")
+    capabilities = frozenset({Cap.MANAGE_PEOPLE, Cap.MANAGE_SECURITY})
+    area_lookup = "area"
+    list_display = ["user", "role", "place", "starts_on", "ends_on"]
     list_filter = ["role"]
     search_fields = ["user__username", "user__name"]
     list_select_related = ["user"]
+
+    @admin.display(description=_("区域"))
+    def place(self, row: AreaMembership) -> str:
+        return areas.full_name(row.area_id)

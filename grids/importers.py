@@ -6,7 +6,7 @@ its boundary is the union of its top level.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -139,10 +139,19 @@ def plan_load(
     return plan
 
 
-def commit(plan: Plan, *, by: Any = None) -> int | None:
+def commit(
+    plan: Plan,
+    *,
+    by: Any = None,
+    action: str = "area.load",
+    about: int | None = None,
+    detail: Mapping[str, Any] | None = None,
+    address: str | None = None,
+) -> int | None:
     """The plan's areas stand, under one new index revision, which is returned; None where nothing differs.
 
-    Raises LoadRefused for a plan with errors and Conflict when areas changed since it was made.
+    The audit trail has it as ``action`` on the area ``about`` (its id; the city where it is not given), with ``detail``
+    beside the counts. Raises LoadRefused for a plan with errors and Conflict when areas changed since it was made.
     """
     if plan.errors:
         raise LoadRefused(plan.findings)
@@ -175,10 +184,10 @@ def commit(plan: Plan, *, by: Any = None) -> int | None:
         _end(plan, root_id, revision)
         _write_paths(root_id)
         audit.record(
-            action="area.load", actor=by, object_type=Area._meta.label, object_id=root_id,
+            action=action, actor=by, object_type=Area._meta.label, object_id=about or root_id, address=address,
             detail={
                 "level": int(plan.level), "revision": revision, "added": len(plan.added),
-                "changed": len(plan.changed), "ended": len(plan.ended), "unchanged": plan.unchanged,
+                "changed": len(plan.changed), "ended": len(plan.ended), "unchanged": plan.unchanged, **(detail or {}),
             },
         )  # fmt: skip
     return revision

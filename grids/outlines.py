@@ -16,12 +16,16 @@ import shapely
 from django.core.cache import cache
 
 from grids.geometry import from_wkb
-from grids.models import Area, Level
+from grids.models import Area, Level, ServiceZone
 from grids.spatial import AreaRecord, areas
 
 #: What a map may leave out, in metres, from a whole province to a single block; and the step of its numbers in degrees.
 DETAILS: tuple[tuple[float, float], ...] = ((400.0, 1e-4), (90.0, 1e-5), (18.0, 1e-5), (3.0, 1e-6))
 KEPT_SECONDS = 86_400
+#: Bounds of an answer about zones, and of a name in it.
+MOST_ZONES = 500
+MOST_BYTES = 60_000
+NAME_LENGTH = 24
 _METRES_A_DEGREE = 111_320.0
 
 
@@ -48,9 +52,7 @@ def outlines(area_id: int, level: int, detail: int) -> Outlines:
     key = f"outlines:{area_id}:{level}:{detail}:{index.revision}"
     found: Outlines | None = cache.get(key)
     if found is None:
-        body = json.dumps(drawn(index.get(area_id), level, detail), ensure_ascii=False, separators=(",", ":")).encode()
-        tag = hashlib.sha256(body).hexdigest()[:20]
-        found = Outlines(gzip.compress(body, 6, mtime=0), f'"{tag}"', len(body))
+        found = _packed(drawn(index.get(area_id), level, detail))
         cache.set(key, found, KEPT_SECONDS)
     return found
 
@@ -79,6 +81,100 @@ def drawn(parent: AreaRecord, level: int, detail: int) -> dict[str, Any]:
         "borders": _borders(parent, records, shapes, unit),
         "edge": _lines(shapely.boundary(_union(shapes)), unit) if len(shapes) else [],
     }
+
+
+def zone_outlines(scope_id: int, detail: int) -> Outlines:
+    """The service zones that meet the area, each with the outline of what it has in it; one statement, two when made.
+
+    At most ``MOST_ZONES`` by code, and ``MOST_BYTES``: a coarser detail is taken where it would be more, and where
+    that does not do, names without lines. KeyError for an area that there is not.
+    """
+    index = areas.index()
+    scope = index.get(scope_id)
+    zones = list(
+        ServiceZone.objects.filter(root=scope.root_id, pk__in=_zones_in(scope))
+        .order_by("code", "id")
+        .values_list("pk", "name", "kind")[:MOST_ZONES]
+    )
+    members = {pk: _members(scope, pk) for pk, _name, _kind in zones}
+    print_ = hashlib.sha256(json.dumps([zones, sorted(members.items())]).encode()).hexdigest()[:20]
+    key = f"zones:{scope_id}:{detail}:{index.revision}:{print_}"
+    found: Outlines | None = cache.get(key)
+    if found is None:
+        found = _packed(_zones_drawn(scope, zones, members, detail))
+        cache.set(key, found, KEPT_SECONDS)
+    return found
+
+
+def _zones_in(scope: AreaRecord) -> set[int]:
+    """Ids of the zones that have an area in the scope or above it."""
+    index = areas.index()
+    return {
+        zone
+        for area_id, zone_ids in index.zones.items()
+        if (record := index.find(area_id)) is not None and (scope.id in record.ancestors or area_id in scope.ancestors)
+        for zone in zone_ids
+    }
+
+
+def _members(scope: AreaRecord, zone: int) -> list[int]:
+    """What the zone has in the scope: its areas there, or the scope itself where one above it belongs to the zone."""
+    index = areas.index()
+    found = set()
+    for area_id, zone_ids in index.zones.items():
+        record = index.find(area_id)
+        if zone not in zone_ids or record is None or not record.active:
+            continue
+        if scope.id in record.ancestors:
+            found.add(area_id)
+        elif area_id in scope.ancestors:
+            found.add(scope.id)
+    return sorted(found)
+
+
+def _zones_drawn(
+    scope: AreaRecord, zones: Sequence[tuple[int, str, str]], members: dict[int, list[int]], detail: int
+) -> dict[str, Any]:
+    """The answer at ``detail``, or at the first coarser one that is small enough."""
+    wanted = sorted({area_id for ids in members.values() for area_id in ids})
+    stored = dict(Area.objects.filter(pk__in=wanted).values_list("pk", "boundary")) if wanted else {}
+    answer: dict[str, Any] = {}
+    for coarser in range(detail, -2, -1):
+        answer = {"area": scope.id, "unit": DETAILS[max(coarser, 0)][1], "zones": []}
+        shapes = _simplified_by_level(stored, DETAILS[coarser][0]) if coarser >= 0 else {}
+        for pk, name, kind in zones:
+            parts = [shapes[area_id] for area_id in members[pk] if area_id in shapes]
+            whole = _union(parts) if parts else None
+            middle = areas.get(members[pk][0]).label
+            if whole is not None and not shapely.is_empty(whole):
+                point = shapely.point_on_surface(whole)
+                middle = (point.x, point.y)
+            lines = _lines(shapely.boundary(whole), answer["unit"]) if whole is not None else []
+            answer["zones"].append([pk, name[:NAME_LENGTH], kind, [round(value, 5) for value in middle], lines])
+        if len(_encoded(answer)) <= MOST_BYTES:
+            break
+    return answer
+
+
+def _simplified_by_level(stored: dict[int, bytes], tolerance_m: float) -> dict[int, Any]:
+    """Shapes by area, those of one level simplified together: neighbours in a zone keep one edge, and none opens."""
+    by_level: dict[int, list[int]] = {}
+    for area_id in stored:
+        by_level.setdefault(areas.get(area_id).level, []).append(area_id)
+    found: dict[int, Any] = {}
+    for ids in by_level.values():
+        found |= dict(zip(ids, simplified([stored[pk] for pk in ids], tolerance_m), strict=True))
+    return found
+
+
+def _encoded(answer: dict[str, Any]) -> bytes:
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _packed(answer: dict[str, Any]) -> Outlines:
+    body = _encoded(answer)
+    tag = hashlib.sha256(body).hexdigest()[:20]
+    return Outlines(gzip.compress(body, 6, mtime=0), f'"{tag}"', len(body))
 
 
 def simplified(boundaries: Sequence[bytes], tolerance_m: float) -> np.ndarray:

@@ -119,6 +119,15 @@ def holders(
     ]
 
 
+def holding(capability: Capability, on: date) -> list[tuple[int, int]]:
+    """(user id, area id) of everybody active who holds the capability somewhere on the day. One statement.
+
+    For figures by area: whoever asks tells numbers, not people.
+    """
+    found = _held(on, **{_CODENAME: capability}).filter(user__is_active=True)
+    return sorted(set(found.values_list("user_id", "area_id")))
+
+
 def _current(on: date) -> Q:
     return Q(starts_on__lte=on) & (Q(ends_on__isnull=True) | Q(ends_on__gte=on))
 

@@ -1,20 +1,24 @@
 """Admin of the catalogue. Each save is a new version by ``incidents.catalogue_services``; limits are edited as text."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
+from gridgov.common.business_time import NOMINAL_DAY_MINUTES, Unit
 from gridgov.common.errors import FieldError
+from gridgov.common.read_only import ShownInline
 from gridgov.common.service_admin import ServiceAdmin
 from incidents import catalogue_files as files
 from incidents import catalogue_services as services
-from incidents.catalogue import catalogue
-from incidents.models import Category, Certainty, FilingStandard, Ladder, Limit
+from incidents.catalogue import LimitSpec, StepSpec, catalogue
+from incidents.models import Category, Certainty, ClockKind, FilingStandard, Ladder, LadderStep, Limit
 
 
 class RowsField(forms.CharField):
@@ -57,6 +61,21 @@ def _limits(given: list[files.Row], row: files.Row) -> list[services.LimitInput]
         raise forms.ValidationError(f"{error.field}：{error.message}") from error
 
 
+def _in_words(limits: Iterable[LimitSpec]) -> str:
+    """The limits of a category or standard for a list: 处置 4小时（工作时）."""
+    found = []
+    for spec in limits:
+        clock = str(ClockKind(spec.clock).label)
+        name = f"{clock}·{spec.label or spec.key}" if spec.key else clock
+        amount = spec.count if spec.unit.is_civil else spec.minutes / _ONE.get(spec.unit, 60)
+        found.append(f"{name} {amount:g} {spec.unit.label}")
+    return "；".join(found) or "—"
+
+
+#: Minutes of one of what a unit is called by: a nominal day, a natural day, else an hour.
+_ONE = {Unit.WORK_DAYS: NOMINAL_DAY_MINUTES, Unit.NATURAL: 24 * 60}
+
+
 class _ScopedForm(forms.ModelForm):
     """With the limits of the category or standard."""
 
@@ -85,14 +104,66 @@ class CategoryForm(_ScopedForm):
         ]  # fmt: skip
 
 
+class StandardInline(ShownInline):
+    """The standards of a category with the limits of each, out of the catalogue in the process."""
+
+    model = FilingStandard
+    fields = readonly_fields = ["code", "condition", "closing_condition", "limits_in_words", "certainty", "is_active"]
+    verbose_name_plural = _("立案条件与时限")
+
+    @admin.display(description=_("时限"))
+    def limits_in_words(self, standard: FilingStandard) -> str:
+        return _in_words(catalogue().own_limits("standard", standard.pk))
+
+
+class KindInline(ShownInline):
+    """The 小类 of a 大类."""
+
+    model = Category
+    fk_name = "parent"
+    fields = readonly_fields = ["code", "name", "holder_level", "is_urgent", "is_active"]
+    verbose_name_plural = _("小类")
+
+
+class LevelFilter(admin.SimpleListFilter):
+    """大类 or 小类."""
+
+    title = _("大小类")
+    parameter_name = "size"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("large", _("大类")), ("small", _("小类"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        known = {"large": True, "small": False}
+        return queryset.filter(parent__isnull=known[self.value()]) if self.value() in known else queryset
+
+
 @admin.register(Category)
 class CategoryAdmin(ServiceAdmin):
+    about = _("可上报的问题：部件和事件的大类、小类。时限先看立案条件，再看类别，最后是默认时限。")
     form = CategoryForm
-    list_display = ["code", "name", "kind", "parent", "holder_level", "is_urgent", "is_confidential", "is_active"]
-    list_filter = ["kind", "is_urgent", "is_confidential", "is_answerable", "is_active"]
-    search_fields = ["code", "name"]
+    list_display = [
+        "code", "name", "kind", "parent", "holder_level", "limits_in_words", "is_urgent", "is_confidential",
+        "is_active",
+    ]  # fmt: skip
+    list_display_links = ["code", "name"]
+    list_filter = [
+        LevelFilter, "kind", ("parent", admin.RelatedOnlyFieldListFilter), "is_urgent", "is_confidential",
+        "is_answerable", "is_active",
+    ]  # fmt: skip
+    search_fields = ["code", "name", "parent__name"]
     list_select_related = ["parent"]
     fields = [*CategoryForm.Meta.fields, "limits"]
+
+    @admin.display(description=_("自有时限"))
+    def limits_in_words(self, category: Category) -> str:
+        return _in_words(catalogue().own_limits("category", category.pk))
+
+    def get_inlines(self, request: HttpRequest, obj: Category | None) -> list[type[admin.TabularInline]]:
+        if obj is None:
+            return []
+        return [KindInline] if obj.parent_id is None else [StandardInline]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Category | None = None) -> list[str]:
         return ["code"] if obj else []
@@ -116,13 +187,23 @@ class StandardForm(_ScopedForm):
 
 @admin.register(FilingStandard)
 class StandardAdmin(ServiceAdmin):
+    about = _("每个小类在什么情形下立案、怎样算办结、要几张照片、各环节限时多少。“见于规定原文”的才按标准展示。")
     form = StandardForm
-    list_display = ["code", "category", "condition", "certainty", "version", "is_active"]
-    list_filter = ["certainty", "is_active"]
+    list_display = ["code", "category", "condition", "limits_in_words", "photos", "certainty", "version", "is_active"]
+    list_display_links = ["code", "condition"]
+    list_filter = ["category__kind", ("category__parent", admin.RelatedOnlyFieldListFilter), "certainty", "is_active"]
     search_fields = ["code", "condition", "category__name"]
     list_select_related = ["category"]
     autocomplete_fields = ["category"]
     fields = [*StandardForm.Meta.fields, "limits", "version"]
+
+    @admin.display(description=_("时限"))
+    def limits_in_words(self, standard: FilingStandard) -> str:
+        return _in_words(catalogue().own_limits("standard", standard.pk))
+
+    @admin.display(description=_("照片：前/后/核查"))
+    def photos(self, standard: FilingStandard) -> str:
+        return f"{standard.before_photo_count}/{standard.after_photo_count}/{standard.verification_photo_count}"
 
     def get_readonly_fields(self, request: HttpRequest, obj: FilingStandard | None = None) -> list[str]:
         return ["code", "category", "version"] if obj else ["version"]
@@ -133,6 +214,17 @@ class StandardAdmin(ServiceAdmin):
             raise FieldError("system_steps", _("须为列表"))
         given = data | {"code": obj.code, "category": obj.category.code, "system_steps": steps}
         return services.save_standard(**given, by=request.user)
+
+
+def _step_in_words(step: StepSpec) -> str:
+    """A step for a list: when it comes, and its key."""
+    if step.anchor == LadderStep.Anchor.SHARE_LEFT:
+        when = _t("剩余%(share)s") % {"share": f"{(step.share or 0) * 100:g}%"}
+    elif step.anchor == LadderStep.Anchor.AFTER_DUE:
+        when = _t("超期%(minutes)s分钟") % {"minutes": step.minutes}
+    else:
+        when = _t("到期")
+    return f"{when} {step.key}"
 
 
 class LadderForm(forms.ModelForm):
@@ -155,11 +247,28 @@ class LadderForm(forms.ModelForm):
             raise forms.ValidationError(f"{error.field}：{error.message}") from error
 
 
+class StepInline(ShownInline):
+    model = LadderStep
+    show_change_link = False
+    fields = readonly_fields = ["key", "anchor", "share_left_ratio", "after_minutes"]
+    verbose_name_plural = _("步骤一览")
+
+
 @admin.register(Ladder)
 class LadderAdmin(ServiceAdmin):
+    about = _("预警和升级在什么时候发生；每一步通知谁、怎样通知，见“升级对象”。")
     form = LadderForm
-    list_display = ["code", "name"]
+    list_display = ["code", "name", "steps_in_words"]
+    list_display_links = ["code", "name"]
+    search_fields = ["code", "name"]
     fields = ["code", "name", "steps"]
+
+    @admin.display(description=_("步骤"))
+    def steps_in_words(self, ladder: Ladder) -> str:
+        return " → ".join(map(_step_in_words, catalogue().ladders.get(ladder.code, ()))) or "—"
+
+    def get_inlines(self, request: HttpRequest, obj: Ladder | None) -> list[type[admin.TabularInline]]:
+        return [StepInline] if obj else []
 
     def get_readonly_fields(self, request: HttpRequest, obj: Ladder | None = None) -> list[str]:
         return ["code"] if obj else []
@@ -185,11 +294,12 @@ class DefaultLimitsForm(forms.ModelForm):
 class LimitAdmin(ServiceAdmin):
     """Every limit that was ever in force, with its version. "Add" edits the default limits; others at their scope."""
 
+    about = _("生效过的全部时限。“增加”编辑默认时限；立案条件和类别自己的时限在各自页面修改。")
     form = DefaultLimitsForm
     list_display = ["clock", "standard", "category", "order", "unit", "minutes", "count", "version", "superseded_at"]
-    list_filter = ["clock", "unit", ("superseded_at", admin.EmptyFieldListFilter)]
+    list_filter = [("superseded_at", admin.EmptyFieldListFilter), "clock", "unit", "ladder", "certainty"]
     search_fields = ["standard__code", "category__code", "category__name"]
-    list_select_related = ["standard", "category"]
+    list_select_related = ["standard", "category", "ladder"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -1,36 +1,104 @@
 """Admin of departments, people, postings and duties. The rules live in ``personnel.services``."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import ForeignKey, Model, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
+from gridgov.common.read_only import ShownInline
 from gridgov.common.service_admin import ServiceAdmin
+from grids import effects
+from grids.admin_scope import CityFilter, ScopedAdmin, held_areas, within
+from grids.capabilities import Capability as Cap
+from grids.effects import Effect, Redrawn
 from grids.models import Area
-from personnel import services
+from grids.spatial import areas
+from personnel import admin_assessment, services
 from personnel.models import ComponentDuty, Department, Posting, Worker
+from personnel.rules import today
+from personnel.selectors import department_tree
+
+__all__ = ["admin_assessment"]
+
+_PEOPLE = frozenset({Cap.MANAGE_PEOPLE})
+_POSTINGS = frozenset({Cap.MANAGE_PEOPLE, Cap.MANAGE_SECURITY})
 
 
-class _PeopleAdmin(ServiceAdmin):
-    def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.remote_field.model is Area:
-            # boundaries are large and nobody reads them here
-            found = Area.objects.filter(valid_to=None).defer("boundary").order_by("level", "code")
-            kwargs["queryset"] = found.filter(parent=None) if db_field.name == "root" else found
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+@effects.tell
+def posted(redrawn: Redrawn) -> Effect:
+    """How many postings of today are to the areas that are drawn anew: they stay, what they reach changes."""
+    now = Q(starts_on__lte=today()) & (Q(ends_on__isnull=True) | Q(ends_on__gte=today()))
+    count = Posting.objects.filter(now, area__in=redrawn.ids).count()
+    return Effect(_t("任职于这些区域"), count, (_t("岗位不变，管辖范围随边界改变"),) if count else ())
+
+
+class _PeopleAdmin(ScopedAdmin, ServiceAdmin):
+    capabilities = _PEOPLE
+
+
+class PostingInline(ShownInline):
+    """Postings to the department or of the worker, those that are over too."""
+
+    model = Posting
+    fields = readonly_fields = ["who", "role", "place", "starts_on", "ends_on"]
+    verbose_name_plural = _("任职")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Posting]:
+        return super().get_queryset(request).select_related("worker__user").order_by("-starts_on", "role")
+
+    @admin.display(description=_("人员"))
+    def who(self, posting: Posting) -> str:
+        return str(posting.worker)
+
+    @admin.display(description=_("区域或部门"))
+    def place(self, posting: Posting) -> str:
+        return areas.full_name(posting.area_id) or department_tree().full_name(posting.department_id)
+
+
+class WorkerInline(ShownInline):
+    model = Worker
+    fields = readonly_fields = ["number", "user", "is_active"]
+    verbose_name_plural = _("所属人员")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
+        return super().get_queryset(request).select_related("user")
+
+
+class SectionInline(ShownInline):
+    model = Department
+    fk_name = "parent"
+    fields = readonly_fields = ["code", "name", "kind", "is_active"]
+    verbose_name_plural = _("下级部门")
 
 
 @admin.register(Department)
 class DepartmentAdmin(_PeopleAdmin):
-    list_display = ["code", "name", "kind", "parent", "is_active"]
-    list_filter = ["kind", "is_active"]
+    about = _("处置案件的部门、科室、网格队伍和指挥中心。停用而不删除，因为工单上写着它们。")
+    area_lookup = "area"
+    root_lookup = "root"
+    list_display = ["code", "full_name", "kind", "place", "is_active"]
+    list_display_links = ["code", "full_name"]
+    list_filter = [CityFilter, "kind", "is_active"]
     search_fields = ["code", "name"]
-    list_select_related = ["parent"]
     fields = ["root", "code", "name", "kind", "parent", "area", "is_active"]
+    autocomplete_fields = ["parent", "area"]
     ordering = ["path"]
+
+    @admin.display(description=_("名称"), ordering="path")
+    def full_name(self, department: Department) -> str:
+        return department_tree().full_name(department.pk) or department.name
+
+    @admin.display(description=_("区域"))
+    def place(self, department: Department) -> str:
+        return areas.full_name(department.area_id) or areas.name(department.root_id)
+
+    def get_inlines(self, request: HttpRequest, obj: Department | None) -> list[type[admin.TabularInline]]:
+        return [SectionInline, WorkerInline, PostingInline] if obj else []
 
     def get_readonly_fields(self, request: HttpRequest, obj: Department | None = None) -> list[str]:
         return ["root", "code"] if obj else []
@@ -69,11 +137,35 @@ class WorkerForm(forms.ModelForm):
 
 @admin.register(Worker)
 class WorkerAdmin(_PeopleAdmin):
-    list_display = ["number", "user", "department", "is_active"]
-    list_filter = ["is_active"]
+    about = _("账号背后的人。录用、调动、离职在此办理；能做什么只由任职决定。")
+    capabilities = _POSTINGS
+    list_display = ["number", "user", "unit", "is_active"]
+    list_display_links = ["number", "user"]
+    list_filter = ["is_active", ("department", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["number", "user__name", "user__username"]
-    list_select_related = ["user", "department"]
+    list_select_related = ["user"]
+    autocomplete_fields = ["department"]
     field_names = {"on": "left_on"}
+
+    def scope(self, user: Any, capabilities: Iterable[Cap] | None = None) -> Q:
+        """Those of departments or with a posting in the areas held; who has neither is anybody's who holds a city."""
+        wanted = capabilities or self.capabilities
+        held = held_areas(user, wanted)
+        if held is None:
+            return Q()
+        theirs = Posting.objects.filter(worker=OuterRef("pk"))
+        here = theirs.filter(within(user, wanted, area="area"))
+        inside = within(user, wanted, area="department__area", root="department__root") | Exists(here)
+        if any(record.parent_id is None for record in held):
+            inside |= Q(department__isnull=True) & ~Exists(theirs)
+        return inside
+
+    @admin.display(description=_("所属部门"), ordering="department")
+    def unit(self, worker: Worker) -> str:
+        return department_tree().full_name(worker.department_id) or "—"
+
+    def get_inlines(self, request: HttpRequest, obj: Worker | None) -> list[type[admin.TabularInline]]:
+        return [PostingInline] if obj else []
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         return super().get_form(request, obj, change=change, form=WorkerForm if obj else HireForm, **kwargs)
@@ -104,19 +196,30 @@ class WorkerAdmin(_PeopleAdmin):
 class PostingAdmin(_PeopleAdmin):
     """A posting is begun and ended, never changed."""
 
-    list_display = ["worker", "role", "area_name", "department", "starts_on", "ends_on"]
+    about = _("谁在哪里任什么职、从何时到何时。权限由任职产生；任职只开始和结束，从不修改。")
+    capabilities = _POSTINGS
+    list_display = ["worker", "role", "area_name", "unit", "starts_on", "ends_on"]
     list_filter = ["role", ("ends_on", admin.EmptyFieldListFilter)]
-    search_fields = ["worker__number", "worker__user__name", "worker__user__username"]
-    autocomplete_fields = ["worker"]
+    search_fields = ["worker__number", "worker__user__name", "worker__user__username", "area__name", "department__name"]
+    autocomplete_fields = ["worker", "area", "department"]
     field_names = {"reason": "ended_reason"}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Posting]:
-        found = super().get_queryset(request).select_related("worker__user", "area", "department")
-        return found.defer("area__boundary")
+        return super().get_queryset(request).select_related("worker__user")
+
+    def scope(self, user: Any, capabilities: Iterable[Cap] | None = None) -> Q:
+        """Those to the areas held, and to departments there."""
+        wanted = capabilities or self.capabilities
+        in_areas = within(user, wanted, area="area")
+        return in_areas | within(user, wanted, area="department__area", root="department__root")
 
     @admin.display(description=_("区域"))
     def area_name(self, posting: Posting) -> str:
-        return posting.area.name if posting.area else ""
+        return areas.full_name(posting.area_id)
+
+    @admin.display(description=_("部门"))
+    def unit(self, posting: Posting) -> str:
+        return department_tree().full_name(posting.department_id)
 
     def get_fields(self, request: HttpRequest, obj: Posting | None = None) -> list[str]:
         begun = ["worker", "role", "area", "department", "starts_on", "ends_on"]
@@ -138,11 +241,14 @@ class PostingAdmin(_PeopleAdmin):
 
 @admin.register(ComponentDuty)
 class ComponentDutyAdmin(_PeopleAdmin):
+    about = _("每个部件由谁主管、权属、养护；派遣时据此建议处置部门。")
+    capabilities = frozenset({Cap.MANAGE_RULES})
+    area_lookup = "component__area"
     list_display = ["component", "kind", "department"]
-    list_filter = ["kind"]
+    list_filter = ["kind", ("department", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["component__code", "component__short_code"]
     list_select_related = ["component", "department"]
-    raw_id_fields = ["component"]
+    autocomplete_fields = ["component"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: ComponentDuty | None = None) -> list[str]:
         return ["component", "kind"] if obj else []

@@ -21,7 +21,7 @@ from gridgov.common import clock
 from gridgov.common.errors import NotFound, NotPermitted
 from grids.capabilities import Capability
 from grids.models import LEVEL_NAMES, Level
-from grids.outlines import DETAILS, outlines
+from grids.outlines import DETAILS, Outlines, outlines
 from grids.spatial import areas
 from incidents.catalogue import catalogue
 from incidents.models import Incident
@@ -41,6 +41,10 @@ def configuration(by: Actor) -> dict[str, Any]:
     return {
         "areas": reverse("pages:map_areas"),
         "cases": reverse("pages:map_cases"),
+        "components": reverse("pages:map_components"),
+        "duty": reverse("pages:map_duty"),
+        "zones": reverse("pages:map_zones"),
+        "report": reverse("pages:report") if by.may_somewhere(Capability.REPORT_INCIDENT) else "",
         "case": reverse("pages:case", args=["0"]),
         "details": len(DETAILS),
         "tiles": [asdict(source) for source in settings.MAP_TILES],
@@ -50,6 +54,10 @@ def configuration(by: Actor) -> dict[str, Any]:
             "soon": _("将到期"), "paused": _("挂账"), "normal": _("时限内"), "tiles": _("底图"), "fit": _("全图"),
             "datum": "CGCS2000", "empty": _("没有可显示的区域。"), "signed_out": _("登录已过期，请重新登录。"),
             "failed": _("地图没有载入。"), "retry": _("重试"), "zoom_in": _("放大"), "zoom_out": _("缩小"),
+            "components": _("部件"), "duty": _("网格员"), "zones": _("专属网格"), "inner": _("下级边界"),
+            "more": _("更多图层"), "posted": _("有人"), "vacant": _("空岗"), "people": _("人"), "grids": _("个网格"),
+            "covered": _("有网格员的网格"), "no_zones": _("没有专属网格。"), "report_it": _("上报此部件"),
+            "code": _("编码"), "close": _("关闭"),
             "below": _("打开下一级"), "help": _("方向键移动，回车打开，退格返回上一级"),
         },
     }  # fmt: skip
@@ -77,15 +85,19 @@ def _origins(url: str) -> str:
 @page
 def map_areas(request: HttpRequest) -> HttpResponse:
     """The areas of one level within an area, simplified; 304 where the browser has them as they are."""
-    _must_see(request.actor)
-    area_id = scope_of(request.actor, _whole(request, "area"))
-    level, detail = _whole(request, "level"), _whole(request, "detail") or 0
+    must_see(request.actor)
+    area_id = scope_of(request.actor, whole(request, "area"))
+    level, detail = whole(request, "level"), whole(request, "detail") or 0
     record = areas.find(area_id)
     if record is None or level is None or not record.level <= level <= Level.GRID or not 0 <= detail < len(DETAILS):
         raise NotFound(_("没有这张地图。"))
-    found = outlines(record.id, level, detail)
+    return packed(request, outlines(record.id, level, detail))
+
+
+def packed(request: HttpRequest, found: Outlines) -> HttpResponse:
+    """The outlines as the browser takes them; 304 where it has them."""
     if request.headers.get("If-None-Match") == found.etag:
-        return _marked(HttpResponseNotModified(), found.etag)
+        return marked(HttpResponseNotModified(), found.etag)
     response = HttpResponse(content_type="application/json")
     if "gzip" in request.headers.get("Accept-Encoding", ""):
         response.content = found.packed
@@ -93,10 +105,10 @@ def map_areas(request: HttpRequest) -> HttpResponse:
     else:
         response.content = found.body
     response["X-Plain-Size"] = str(found.size)
-    return _marked(response, found.etag)
+    return marked(response, found.etag)
 
 
-def _marked(response: HttpResponse, etag: str) -> HttpResponse:
+def marked(response: HttpResponse, etag: str) -> HttpResponse:
     response["ETag"] = etag
     response["Cache-Control"] = "private, no-cache"
     response["Vary"] = "Accept-Encoding, Cookie"
@@ -109,12 +121,12 @@ def _marked(response: HttpResponse, etag: str) -> HttpResponse:
 @page
 def map_cases(request: HttpRequest) -> HttpResponse:
     """The open cases in a box: at most MOST_POINTS points, else counts by area. Two statements, kept some seconds."""
-    _must_see(request.actor)
-    box, zoom = _box(request.GET.get("bbox", "")), _whole(request, "zoom")
+    must_see(request.actor)
+    box, zoom = box_of(request.GET.get("bbox", "")), whole(request, "zoom")
     if box is None or zoom is None or zoom > 22:
         raise NotFound(_("没有这张地图。"))
-    box = _snapped(box, zoom)
-    area_id = scope_of(request.actor, _whole(request, "area"))
+    box = snapped(box, zoom)
+    area_id = scope_of(request.actor, whole(request, "area"))
     key = f"map_cases:{request.actor.user_id}:{area_id}:{zoom}:{','.join(map(str, box))}"
     body: str | None = cache.get(key)
     if body is None:
@@ -155,7 +167,7 @@ def _clusters(
     cases: QuerySet[Incident], box: tuple[float, float, float, float], zoom: int, now: Any
 ) -> list[list[Any]]:
     """Area, lon, lat, name, open, overdue and due soon, of the level that fits the zoom and is few enough."""
-    column = f"{LEVEL_NAMES[_level(box, zoom)]}_id"
+    column = f"{LEVEL_NAMES[level_for(box, zoom)]}_id"
     counted = (
         cases.filter(**{f"{column}__isnull": False})
         .order_by()
@@ -176,7 +188,7 @@ def _clusters(
     return found
 
 
-def _level(box: tuple[float, float, float, float], zoom: int) -> int:
+def level_for(box: tuple[float, float, float, float], zoom: int) -> int:
     """Districts from afar, grids from near; one level up while they are too many."""
     wanted = (
         Level.DISTRICT if zoom < 10 else Level.STREET if zoom < 13 else Level.COMMUNITY if zoom < 15 else Level.GRID
@@ -191,17 +203,17 @@ def _level(box: tuple[float, float, float, float], zoom: int) -> int:
     return fitting[-1] if fitting else Level.CITY
 
 
-def _must_see(by: Actor) -> None:
+def must_see(by: Actor) -> None:
     if not by.may_somewhere(Capability.VIEW_INCIDENT):
         raise NotPermitted(_("你的岗位不能查看案件地图。"), missing=Capability.VIEW_INCIDENT)
 
 
-def _whole(request: HttpRequest, name: str) -> int | None:
+def whole(request: HttpRequest, name: str) -> int | None:
     text = request.GET.get(name, "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else None
 
 
-def _box(text: str) -> tuple[float, float, float, float] | None:
+def box_of(text: str) -> tuple[float, float, float, float] | None:
     """west, south, east, north in degrees."""
     try:
         west, south, east, north = (float(part) for part in text.split(","))
@@ -211,7 +223,7 @@ def _box(text: str) -> tuple[float, float, float, float] | None:
     return (west, south, east, north) if inside else None
 
 
-def _snapped(box: tuple[float, float, float, float], zoom: int) -> tuple[float, float, float, float]:
+def snapped(box: tuple[float, float, float, float], zoom: int) -> tuple[float, float, float, float]:
     """The box widened to a quarter of a tile of the zoom, so that small moves ask for the same."""
     step = 90 / 2**zoom
     low = [math.floor(value / step) * step for value in box[:2]]

@@ -12,9 +12,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from gridgov.common import work_calendar
+from gridgov.common.calendar_year import year_of
 from gridgov.common.errors import FieldError
 from gridgov.common.models import AuditEntry, CalendarDay, CalendarVersion, WorkCalendar
-from gridgov.common.read_only import ReadOnlyAdmin
+from gridgov.common.read_only import ReadOnlyAdmin, ShownInline
+
+#: A version that covers decades is shown by its last years.
+SHOWN_YEARS = 5
 
 
 def _line(on: date, day: Mapping[str, Any]) -> str:
@@ -78,29 +82,35 @@ class CalendarVersionForm(forms.ModelForm):
         )
 
 
-class CalendarDayInline(admin.TabularInline):
+class CalendarDayInline(ShownInline):
     model = CalendarDay
+    show_change_link = False
     fields = readonly_fields = ["on", "kind", "name", "intervals"]
-    can_delete = False
-    extra = 0
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(WorkCalendar)
 class WorkCalendarAdmin(ReadOnlyAdmin):
-    list_display = ["code", "name"]
+    about = _("时限按哪本日历数工作时间。内容在“日历版本”里，每次修改是一个新版本。")
+    list_display = ["code", "name", "current"]
+    list_display_links = ["code", "name"]
+    search_fields = ["code", "name"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WorkCalendar]:
+        return super().get_queryset(request).prefetch_related("versions")
+
+    @admin.display(description=_("当前版本"))
+    def current(self, row: WorkCalendar) -> str:
+        return max((v for v in row.versions.all()), key=lambda v: v.number).label if row.versions.all() else "—"
 
 
 @admin.register(CalendarVersion)
 class CalendarVersionAdmin(ReadOnlyAdmin):
     """Versions are never changed; "add" starts from the current one and saves through the service."""
 
+    about = _("工作时段、法定节假日和调休。点开一个版本看全年；“增加”从当前版本开始编辑，只影响之后开始的时限。")
+    change_form_template = "admin/common/calendarversion/change_form.html"
     form = CalendarVersionForm
+    search_fields = ["calendar__name", "source"]
     list_display = ["label", "calendar", "number", "covers_from", "covers_to", "nominal_day_minutes", "created_at"]
     list_filter = ["calendar"]
     list_select_related = ["calendar"]
@@ -132,6 +142,18 @@ class CalendarVersionAdmin(ReadOnlyAdmin):
             "days": "\n".join(_line(on, day) for on, day in sorted(content.days.items())),
         }
 
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """With each year that the version (of a new one: what it starts from) covers, on one page."""
+        version = context.get("original") or CalendarVersion.objects.filter(
+            calendar__code=request.GET.get("calendar", work_calendar.DEFAULT_CODE)
+        ).order_by("-number").first()  # fmt: skip
+        if version is not None:
+            days = work_calendar.content_of(version).as_calendar()
+            covered = range(version.covers_from.year, version.covers_to.year + 1)
+            context["years"] = [year_of(days, number) for number in reversed(covered[-SHOWN_YEARS:])]
+            context["week_days"] = [_("一"), _("二"), _("三"), _("四"), _("五"), _("六"), _("日")]
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def save_model(self, request: HttpRequest, obj: CalendarVersion, form: CalendarVersionForm, change: bool) -> None:
         if change:
             raise PermissionDenied
@@ -148,6 +170,7 @@ class CalendarVersionAdmin(ReadOnlyAdmin):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
+    about = _("规则、账号和受保护数据的每次改动：谁、何时、从哪里、改了什么。只增不改，至少保存六个月。")
     list_display = ["at", "actor", "action", "object_type", "object_id", "address"]
     list_filter = ["action"]
     list_select_related = ["actor"]

@@ -10,6 +10,7 @@
 //
 // `configuration` is what dispatch.views.maps.configuration says. `values`: id of an area → [open, overdue].
 // Positions come as lon, lat on CGCS2000, which Leaflet takes for WGS-84 (they are the same to centimetres).
+import { LayerChoice, ServedLayers } from "./maplayers.js";
 import { element, mark, steps, unpacked } from "./mapmarks.js";
 
 const L = window.L;
@@ -20,6 +21,7 @@ export class AreaMap extends EventTarget {
   #drawn = L.layerGroup(); #lines = L.layerGroup(); #names = L.layerGroup(); #cases = L.layerGroup();
   #selected = null; #legend; #state; #source; #fetching = null; #casesOn = false; #areasOn = true; #options;
   #casesTimer = 0; #asked = 0; #tiles = []; #current = null; #plain = false; #pinned = null; #pinLayer = L.layerGroup();
+  #served; #innerOn = false;
 
   /** `inner`: a deeper level whose lines are drawn within the areas; `controls`: buttons and the choice of layers;
    *  `plain`: areas without counts; `cases`: the cases are shown from the beginning. */
@@ -51,6 +53,13 @@ export class AreaMap extends EventTarget {
     this.#casesOn = cases;
     if (cases) this.#cases.addTo(this.#map);
     this.#addTiles();
+    this.#served = new ServedLayers(this.#map, configuration, {
+      area: () => this.#area,
+      detail: () => detailOf(this.#map.getZoom(), this.#config.details),
+      say: (text, retry) => this.#say(text, retry),
+      component: (detail) => !this.dispatchEvent(new CustomEvent("component", { cancelable: true, detail })),
+    });
+    this.#innerOn = inner !== null;
     L.control.scale({ imperial: false, position: "bottomleft" }).addTo(this.#map);
     if (controls) this.#addControls(host);
     this.#legend = host.appendChild(element("div", "gg-map-legend"));
@@ -147,7 +156,7 @@ export class AreaMap extends EventTarget {
       return answer.json();
     };
     try {
-      const { inner } = this.#options;
+      const inner = this.#innerOn ? (this.#options.inner ?? Math.min(5, this.#level + 1)) : null;
       const [shown, within] = await Promise.all([ask(this.#level), inner > this.#level ? ask(inner) : null]);
       this.#shown = { ...shown, within, detail };
     } catch (problem) {
@@ -158,7 +167,7 @@ export class AreaMap extends EventTarget {
     this.#say(this.#shown.areas.length ? "" : this.#words.empty);
     if (fit) this.fit();
     this.#draw();
-    if (fit) this.#refine();
+    if (fit) { this.#refine(); this.#served.refresh(); }
   }
 
   #refine() {
@@ -202,7 +211,7 @@ export class AreaMap extends EventTarget {
     }
     for (const points of borders) line(points, "gg-border");
     for (const points of edge) line(points, "gg-edge");
-    this.#source.textContent = [this.#words.datum, this.#shown.attribution, ...this.#tiles.filter((t) => this.#map.hasLayer(t.layer)).map((t) => t.attribution)].filter(Boolean).join(" · ");
+    this.#credit();
     this.#current = this.#layers.has(focused) ? focused : (areas[0]?.id ?? null);
     this.#rove();
     this.#colour();
@@ -371,7 +380,7 @@ export class AreaMap extends EventTarget {
       return;
     }
     if (ask !== this.#asked || !this.#casesOn) return;
-    this.#say("");
+    if (!this.#state.hidden) this.#say("");
     this.#cases.clearLayers();
     for (const [number, lon, lat, kind, title] of found.points ?? []) this.#mark(lat, lon, this.#point(number, kind, title), 16);
     for (const cluster of found.clusters ?? []) this.#mark(cluster[2], cluster[1], this.#cluster(cluster), 30);
@@ -411,9 +420,10 @@ export class AreaMap extends EventTarget {
 
   #addTiles() {
     for (const source of this.#config.tiles) {
-      const layer = L.tileLayer(source.url, { subdomains: source.subdomains, maxZoom: source.max_zoom, className: "gg-tiles" });
+      const layer = L.tileLayer(source.url, { subdomains: source.subdomains, maxNativeZoom: source.max_zoom, maxZoom: 19, className: "gg-tiles" });
       this.#tiles.push({ ...source, layer });
       layer.addTo(this.#map);
+      this.#map.getContainer().classList.add("gg-tiled");
     }
   }
 
@@ -432,22 +442,28 @@ export class AreaMap extends EventTarget {
     tool("＋", this.#words.zoom_in, () => this.#map.zoomIn());
     tool("－", this.#words.zoom_out, () => this.#map.zoomOut());
     tool("◱", this.#words.fit, () => this.fit());
-    const layers = element("fieldset", "gg-map-layers");
-    layers.append(element("legend", "gg-hidden", this.#words.layers));
-    const layer = (label, on, act) => {
-      const row = element("label");
-      const input = element("input");
-      input.type = "checkbox";
-      input.checked = on;
-      input.addEventListener("change", () => act(input.checked));
-      row.append(input, label);
-      layers.append(row);
-    };
-    layer(this.#words.areas, true, (on) => this.#showAreas(on));
-    layer(this.#words.cases, this.#casesOn, (on) => { this.showCases(on); this.#colour(); });
-    if (this.#tiles.length) layer(this.#words.tiles, true, (on) => { for (const t of this.#tiles) if (on) t.layer.addTo(this.#map); else t.layer.remove(); });
-    L.DomEvent.disableClickPropagation(layers);
-    host.append(layers);
+    const served = (name) => ({ key: name, label: this.#words[name], on: false, act: (on) => this.#served.show(name, on), extra: true });
+    const entries = [
+      { key: "areas", label: this.#words.areas, on: true, act: (on) => this.#showAreas(on) },
+      { key: "cases", label: this.#words.cases, on: this.#casesOn, act: (on) => { this.showCases(on); this.#colour(); } },
+      served("components"), served("duty"), served("zones"),
+      { key: "inner", label: this.#words.inner, on: this.#innerOn, act: (on) => { this.#innerOn = on; if (this.#shown) this.ready = this.#load(); }, extra: true },
+    ];
+    if (this.#tiles.length) entries.push({ key: "tiles", label: this.#words.tiles, on: true, act: (on) => this.#showTiles(on), extra: true });
+    // after the constructor: what was chosen before asks for things of the map
+    queueMicrotask(() => new LayerChoice(host, this.#words, entries, `${location.pathname.split("/")[1]}${this.#plain ? "" : "-counts"}`));
+  }
+
+  #showTiles(on) {
+    for (const { layer } of this.#tiles) if (on) layer.addTo(this.#map); else layer.remove();
+    this.#map.getContainer().classList.toggle("gg-tiled", on);
+    this.#credit();
+  }
+
+  /** Whose lines and pictures they are. */
+  #credit() {
+    const tiles = this.#tiles.filter(({ layer }) => this.#map.hasLayer(layer)).map(({ attribution }) => attribution);
+    this.#source.textContent = [this.#words.datum, this.#shown?.attribution, ...tiles].filter(Boolean).join(" · ");
   }
 
   #showAreas(on) {

@@ -49,7 +49,7 @@ def test_pages_open_to_whose_role_has_them(enter, login, page, status):
 
 def test_pages_stay_closed_to_who_is_no_staff(world, client):
     client.force_login(world.people["dispatcher"])
-    assert client.get(reverse("admin:index")).status_code == 302
+    assert client.get(reverse("admin:index")).status_code == 403
 
 
 @pytest.mark.parametrize("page", ["department", "worker", "posting", "componentduty"])
