@@ -4,6 +4,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -29,6 +30,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def listens(port: int) -> bool:
+    """True if something of 127.0.0.1 takes connections at the port; OSError if nothing does."""
+    with socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+
+
 def _wait(ready, what: str, process: subprocess.Popen | None = None) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
@@ -45,7 +52,9 @@ def _wait(ready, what: str, process: subprocess.Popen | None = None) -> None:
 
 
 @contextlib.contextmanager
-def running(command: list[str], log: Path, **options) -> Iterator[subprocess.Popen]:
+def running(
+    command: list[str], log: Path, *, end: signal.Signals = signal.SIGTERM, **options
+) -> Iterator[subprocess.Popen]:
     """The process runs inside the block and is ended, by its id, after it."""
     with log.open("ab") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **options)
@@ -53,7 +62,7 @@ def running(command: list[str], log: Path, **options) -> Iterator[subprocess.Pop
         yield process
     finally:
         if process.poll() is None:
-            process.terminate()
+            process.send_signal(end)
             try:
                 process.wait(30)
             except subprocess.TimeoutExpired:
@@ -72,31 +81,37 @@ def _server_account() -> pwd.struct_passwd | None:
 
 
 @contextlib.contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    """The address of a fresh PostgreSQL server whose data live in ``folder``; not made to survive a power cut."""
+def postgres(folder: Path, *, lasting: bool = False) -> Iterator[str]:
+    """The address of a PostgreSQL server whose data live in ``folder``: fresh, and not made to survive a power cut.
+
+    ``lasting``: on its defaults, as it is installed, with the data that an earlier run left there.
+    """
     programs_folder = programs.postgres()
     account = _server_account()
     data = folder / "postgres"
-    data.mkdir(mode=0o700)
-    who = {}
-    if account:
-        os.chown(data, account.pw_uid, account.pw_gid)
-        who = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-    subprocess.run(
-        [programs_folder / "initdb", "-D", data, "-U", "gridgov", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        cwd="/",
-        **who,
-    )
+    is_new = not (lasting and data.exists())
+    who = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+    if is_new:
+        data.mkdir(mode=0o700)
+        if account:
+            os.chown(data, account.pw_uid, account.pw_gid)
+        subprocess.run(
+            [programs_folder / "initdb", "-D", data, "-U", "gridgov", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd="/",
+            **who,
+        )
     port = free_port()
     options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "max_connections": 200}
-    options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "256MB"}
+    if not lasting:
+        options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "256MB"}
     command = [str(programs_folder / "postgres"), "-D", str(data)]
     for name, value in options.items():
         command += ["-c", f"{name}={value}"]
     address = f"postgres://gridgov@127.0.0.1:{port}/postgres"
-    with running(command, folder / "postgres.log", cwd="/", **who) as process:
+    # at SIGTERM it would wait until the last client has gone
+    with running(command, folder / "postgres.log", end=signal.SIGINT, cwd="/", **who) as process:
         _wait(lambda: _execute(address, "SELECT 1"), "PostgreSQL", process)
         yield address
 
@@ -164,18 +179,14 @@ def live(environment: dict[str, str], folder: Path) -> Iterator[tuple[str, str]]
     web = [_PYTHON, "-m", "gunicorn", "gridgov.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
     options = {"cwd": programs.ROOT, "env": environment}
 
-    def answers(at: int) -> bool:
-        with socket.create_connection(("127.0.0.1", at), timeout=1):
-            return True
-
     with (
         running(web, folder / "web.log", **options) as process,
         running(worker_command(), folder / "worker.log", **options),
         running(beat_command(), folder / "beat.log", **options),
         running(streams, folder / "live.log", **options) as stream_process,
     ):
-        _wait(lambda: answers(port), "the web server", process)
-        _wait(lambda: answers(stream_port), "the event streams", stream_process)
+        _wait(lambda: listens(port), "the web server", process)
+        _wait(lambda: listens(stream_port), "the event streams", stream_process)
         yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{stream_port}"
 
 
