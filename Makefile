@@ -31,5 +31,6 @@ lint: setup
 	@.venv/bin/lint-imports --no-logo
 	@$(PY) manage.py makemigrations --check --dry-run
 
+# `make bench QUICK=1`: do they run, at small sizes; `make bench ONLY="requests desks"`: these alone.
 bench: setup
-	@$(PY) -m benchmarks.sqlite_writers
+	@$(PY) -m benchmarks.all $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
