@@ -31,8 +31,9 @@ lint: setup
 	@.venv/bin/lint-imports --no-logo
 	@$(PY) manage.py makemigrations --check --dry-run
 
+# `make bench QUICK=1`: do they run, at small sizes; `make bench ONLY="requests desks"`: these alone.
 bench: setup
-	@$(PY) -m benchmarks.sqlite_writers
+	@$(PY) -m benchmarks.all $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 # `make chaos RUNS=40 SEED=1 REQUESTS=3000`: the processes of a deployment under load, killed at random; see tests/chaos.
 RUNS ?= 1

@@ -1,5 +1,7 @@
 """Which cases a person may know of. Whatever is not here answers as if it did not exist (404)."""
 
+from collections.abc import Iterable
+
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
@@ -29,8 +31,18 @@ def cases_of(by: Actor, *, wide: bool = False) -> QuerySet[Incident]:
     in_area = permissions.area_filter(by.grants)
     has_area = bool(permissions.visible_area_ids(by.grants))
     seen = in_area if has_area and not wide else in_area | _concerning(by)
-    named = Exists(NamedAccess.objects.filter(incident=OuterRef("pk"), user=by.user_id))
-    return Incident.objects.filter(seen).filter(Q(is_confidential=False) | named)
+    return Incident.objects.filter(seen).filter(named_or_open(by.user_id))
+
+
+def in_areas(level: str, area_ids: Iterable[int]) -> Q:
+    """The cases that lie in one of the areas, which are of that level."""
+    return Q(**{f"{level}_id__in": list(area_ids)})
+
+
+def named_or_open(user_id: int) -> Q:
+    """The cases that are not confidential, and those on which the person is named."""
+    named = Exists(NamedAccess.objects.filter(incident=OuterRef("pk"), user=user_id))
+    return Q(is_confidential=False) | named
 
 
 def _concerning(by: Actor) -> Q:

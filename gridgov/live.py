@@ -1,17 +1,19 @@
 """The event streams as bare ASGI callables: ``/live/stream`` (Server-Sent Events), ``/live/changes`` (the same asked
 for, where streams cannot pass) and ``/live/health``.
 
-An open stream is one task that waits for the browser to leave, and nothing else: what there is to send is sent by a
-task that lives as long as the sending. A browser that reads too slowly has at most :data:`dispatch.live.hub.LIMIT`
-events waiting; then they are dropped and it is told to fetch everything (``gap``).
+An open stream is one task that waits for the browser to leave, and nothing else: what there is to send is handed to
+the server at once, and only where that has to wait for the browser does a task wait with it. A browser that reads too
+slowly has at most :data:`dispatch.live.hub.LIMIT` events waiting; then they are dropped and it is told to fetch
+everything (``gap``).
 """
 
 import asyncio
 import json
 import logging
 import time
+import types
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -87,7 +89,7 @@ class Stream:
 
     def _flush(self) -> None:
         if self._task is None:
-            self._task = self._loop.create_task(self._sending())
+            self._task = _begun(self._sending(), self._loop)
 
     async def _sending(self) -> None:
         try:
@@ -102,6 +104,37 @@ class Stream:
             self.is_over = True
         finally:
             self._task = None
+
+
+def _begun(sending: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
+    """Runs it up to where it first has to wait, now and here; a task for the rest, None if nothing is left.
+
+    Of ten thousand streams hardly one has to wait: a task for each would cost as much as the sending itself.
+    """
+    try:
+        waits = sending.send(None)
+    except StopIteration:
+        return None
+    return loop.create_task(_continued(sending, waits))
+
+
+async def _continued(begun: Coroutine[Any, Any, None], waits: Any) -> None:
+    await _rest(begun, waits)
+
+
+@types.coroutine
+def _rest(begun: Coroutine[Any, Any, None], waits: Any) -> Generator[Any, Any, None]:
+    """Waits for what it waits for, and hands on to it whatever is sent or thrown in."""
+    try:
+        while True:
+            try:
+                yield waits
+            except BaseException as error:
+                waits = begun.throw(error)
+            else:
+                waits = begun.send(None)
+    except StopIteration:
+        return
 
 
 class Live:

@@ -83,6 +83,7 @@ MIDDLEWARE = [
     "gridgov.common.observability.middleware.Observed",
     "gridgov.headers.Headers",
     "django.middleware.security.SecurityMiddleware",
+    "gridgov.compression.CompressText",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "gridgov.language.ChosenLanguage",
@@ -193,7 +194,12 @@ MEDIA_URL = "/media/"
 MEDIA_ROOT = env.folder("MEDIA_ROOT", DATA_DIR / "media")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    # where they are collected each is compressed once, and not at each request
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"
+        if STATIC_ROOT
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
 }
 # A form or JSON body; uploaded files are not counted.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -46,7 +47,9 @@ def wait(ready, what: str, process: subprocess.Popen | None = None) -> None:
 
 
 @contextlib.contextmanager
-def running(command: list[str], log: Path, **options) -> Iterator[subprocess.Popen]:
+def running(
+    command: list[str], log: Path, *, end: signal.Signals = signal.SIGTERM, **options
+) -> Iterator[subprocess.Popen]:
     """The process runs inside the block and is ended, by its id, after it."""
     with log.open("ab") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **options)
@@ -54,7 +57,7 @@ def running(command: list[str], log: Path, **options) -> Iterator[subprocess.Pop
         yield process
     finally:
         if process.poll() is None:
-            process.terminate()
+            process.send_signal(end)
             try:
                 process.wait(30)
             except subprocess.TimeoutExpired:
@@ -73,11 +76,15 @@ def _server_account() -> pwd.struct_passwd | None:
 
 
 @contextlib.contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    """The address of a fresh PostgreSQL server whose data live in ``folder``; not made to survive a power cut."""
-    command, options, port = postgres_server(folder, durable=False)
+def postgres(folder: Path, *, lasting: bool = False) -> Iterator[str]:
+    """The address of a PostgreSQL server whose data live in ``folder``: fresh, and not made to survive a power cut.
+
+    ``lasting``: on its defaults, as it is installed, with the data that an earlier run left there.
+    """
+    command, options, port = postgres_server(folder, durable=lasting, lasting=lasting)
     address = postgres_address(port)
-    with running(command, folder / "postgres.log", **options) as process:
+    # at SIGTERM it would wait until the last client has gone
+    with running(command, folder / "postgres.log", end=signal.SIGINT, **options) as process:
         wait(lambda: execute(address, "SELECT 1"), "PostgreSQL", process)
         yield address
 
@@ -86,29 +93,32 @@ def postgres_address(port: int) -> str:
     return f"postgres://gridgov@127.0.0.1:{port}/postgres"
 
 
-def postgres_server(folder: Path, *, durable: bool) -> tuple[list[str], dict, int]:
-    """A new empty cluster in ``folder``: the command that serves it, as whom and where, and its port.
+def postgres_server(folder: Path, *, durable: bool, lasting: bool = False) -> tuple[list[str], dict, int]:
+    """A cluster in ``folder``, new and empty unless ``lasting``: the command that serves it, as whom and where, its port.
 
-    ``durable``: what it has committed survives its being killed, as in a deployment.
+    ``durable``: what it has committed survives its being killed, as in a deployment. ``lasting``: nothing but the
+    defaults of PostgreSQL, and what an earlier run left there is still there.
     """
     programs_folder = programs.postgres()
     account = _server_account()
     data = folder / "postgres"
-    data.mkdir(mode=0o700)
-    who = {}
-    if account:
-        os.chown(data, account.pw_uid, account.pw_gid)
-        who = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-    subprocess.run(
-        [programs_folder / "initdb", "-D", data, "-U", "gridgov", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        cwd="/",
-        **who,
-    )
+    is_new = not (lasting and data.exists())
+    who = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+    if is_new:
+        data.mkdir(mode=0o700)
+        if account:
+            os.chown(data, account.pw_uid, account.pw_gid)
+        subprocess.run(
+            [programs_folder / "initdb", "-D", data, "-U", "gridgov", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd="/",
+            **who,
+        )
     port = free_port()
     options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "max_connections": 200}
-    options |= {"shared_buffers": "256MB"}
+    if not lasting:
+        options |= {"shared_buffers": "256MB"}
     if not durable:
         options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
     command = [str(programs_folder / "postgres"), "-D", str(data)]

@@ -1,7 +1,7 @@
 """The conditions of a list of cases out of its query: each known, typed and bounded, each fault named."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from dispatch.actors import Actor
+from dispatch.case_list import Part
 from dispatch.selectors import concerning, handled_by
 from gridgov.common.api import flag, moment, whole
 from gridgov.common.errors import FieldError
@@ -45,38 +46,52 @@ def find_area(text: str) -> AreaRecord:
     return index.get(found.pop())
 
 
-def _by_area(cases: QuerySet[Incident], text: str, by: Actor) -> QuerySet[Incident]:
-    record = find_area(text)
-    return cases.filter(**{f"{LEVEL_NAMES[record.level]}_id": record.id})
+def _by_area(text: str, by: Actor) -> Part:
+    return _in_area(find_area(text))
 
 
-def _by_status(cases: QuerySet[Incident], text: str, by: Actor) -> QuerySet[Incident]:
+def _in_area(record: AreaRecord) -> Part:
+    column = f"{LEVEL_NAMES[record.level]}_id"
+    return Part(("area", column), (record.id,), lambda cases, pk: cases.filter(**{column: pk}))
+
+
+def _one_of(column: str, values: Sequence[Any]) -> Part:
+    name = f"{column}__in" if len(values) != 1 else column
+
+    def build(cases: QuerySet[Incident], *given: Any) -> QuerySet[Incident]:
+        return cases.filter(**{name: list(given) if len(given) != 1 else given[0]})
+
+    return Part((column, len(values)), tuple(values), build)
+
+
+def _by_status(text: str, by: Actor) -> Part:
     wanted = text.split(",")
     for status in wanted:
         if status not in Status.values:
             raise FieldError("status", _("没有这个状态：%(text)s") % {"text": status[:40]})
-    return cases.filter(status=wanted[0]) if len(wanted) == 1 else cases.filter(status__in=wanted)
+    return _one_of("status", list(dict.fromkeys(wanted)))
 
 
-def _by_stage(cases: QuerySet[Incident], text: str, by: Actor) -> QuerySet[Incident]:
+def _by_stage(text: str, by: Actor) -> Part:
     if text not in Stage.values:
         raise FieldError("stage", _("没有这个环节：%(text)s") % {"text": text[:40]})
     # what has ended is in no stage any more, but for what waits for its evaluation
-    wanted = [s.value for s, stage in STAGE_OF.items() if stage == text and (s in OPEN or stage is Stage.EVALUATE)]
-    return cases.filter(status__in=wanted)
+    return _one_of(
+        "status",
+        [s.value for s, stage in STAGE_OF.items() if stage == text and (s in OPEN or stage is Stage.EVALUATE)],
+    )
 
 
-def _by_category(cases: QuerySet[Incident], text: str, by: Actor) -> QuerySet[Incident]:
+def _by_category(text: str, by: Actor) -> Part:
     book = catalogue()
     found = book.category_by_code(text)
     if found is None:
         raise FieldError("category", _("没有这个类别：%(code)s") % {"code": text[:40]})
-    if found.parent_id is not None:
-        return cases.filter(category_id=found.id)
-    return cases.filter(category_id__in=[found.id, *(c.id for c in book.categories(found.id))])
+    below = [c.id for c in book.categories(found.id)] if found.parent_id is None else []
+    return _one_of("category_id", [found.id, *below])
 
 
-def _by_department(cases: QuerySet[Incident], text: str, by: Actor) -> QuerySet[Incident]:
+def _by_department(text: str, by: Actor) -> Part:
     tree = department_tree()
     found = {record.id for record in tree.all() if record.code == text}
     if text.isascii() and text.isdigit() and len(text) <= 18 and tree.find(int(text)) is not None:
@@ -84,19 +99,21 @@ def _by_department(cases: QuerySet[Incident], text: str, by: Actor) -> QuerySet[
     if len(found) != 1:
         known = _("“%(text)s”可指多个部门，请用部门编号") if found else _("没有这个部门：%(text)s")
         raise FieldError("department", known % {"text": text[:40]})
-    return handled_by(cases, tree.below(found.pop()))
+    ids = tree.below(found.pop())
+    return Part(None, (), lambda cases: handled_by(cases, ids))
 
 
-def _by_text(cases: QuerySet[Incident], text: str, by: Actor) -> QuerySet[Incident]:
+def _by_text(text: str, by: Actor) -> Part:
     words = text.strip()
     if not 2 <= len(words) <= TEXT_LIMIT:
         raise FieldError("text", _("查找文字须为2到%(limit)d字") % {"limit": TEXT_LIMIT})
     if _NUMBER.match(words.upper()):
-        return cases.filter(number__startswith=words.upper())
-    return cases.filter(Q(address__icontains=words) | Q(description__icontains=words))
+        return Part(None, (), lambda cases: cases.filter(number__startswith=words.upper()))
+    said = Q(address__icontains=words) | Q(description__icontains=words)
+    return Part(None, (), lambda cases: cases.filter(said))
 
 
-_SIMPLE: Mapping[str, Callable[[QuerySet[Incident], str, Actor], QuerySet[Incident]]] = {
+_SIMPLE: Mapping[str, Callable[[str, Actor], Part]] = {
     "area": _by_area,
     "status": _by_status,
     "stage": _by_stage,
@@ -111,30 +128,35 @@ CASE_FILTERS = (
 ORDERS = ("newest", "due")
 
 
-def filtered(cases: QuerySet[Incident], given: Mapping[str, str], by: Actor, *, now: datetime) -> QuerySet[Incident]:
-    """``cases`` under the conditions of the query. FieldError naming the one that is wrong."""
-    for name, narrow in _SIMPLE.items():
-        if name in given:
-            cases = narrow(cases, given[name], by)
-    conditions: dict[str, Any] = {}
+def _late(now: datetime) -> Q:
+    return Q(due_at__lt=now, ended_at__isnull=True)
+
+
+def parts_of(given: Mapping[str, str], by: Actor, *, now: datetime) -> list[Part]:
+    """The conditions of the query. FieldError naming the one that is wrong."""
+    parts = [read(given[name], by) for name, read in _SIMPLE.items() if name in given]
     if "area_id" in given:
         record = areas.find(whole("area_id", given["area_id"], 1))
         if record is None:
             raise FieldError("area_id", _("没有这个区域：%(text)s") % {"text": given["area_id"]})
-        conditions[f"{LEVEL_NAMES[record.level]}_id"] = record.id
+        parts.append(_in_area(record))
     if "due_before" in given:
-        conditions |= {"due_at__lt": moment("due_before", given["due_before"]), "ended_at__isnull": True}
+        before = moment("due_before", given["due_before"])
+        parts.append(Part("due_before", (before,), lambda cases, at: cases.filter(_late(at))))
     if "received_from" in given:
-        conditions["received_at__gte"] = moment("received_from", given["received_from"])
+        since = moment("received_from", given["received_from"])
+        parts.append(Part("received_from", (since,), lambda cases, at: cases.filter(received_at__gte=at)))
     if "received_to" in given:
-        conditions["received_at__lte"] = moment("received_to", given["received_to"], end_of_day=True)
-    cases = cases.filter(**conditions)
+        until = moment("received_to", given["received_to"], end_of_day=True)
+        parts.append(Part("received_to", (until,), lambda cases, at: cases.filter(received_at__lte=at)))
     if "overdue" in given:
-        late = Q(due_at__lt=now, ended_at__isnull=True)
-        cases = cases.filter(late) if flag("overdue", given["overdue"]) else cases.exclude(late)
+        if flag("overdue", given["overdue"]):
+            parts.append(Part("overdue", (now,), lambda cases, at: cases.filter(_late(at))))
+        else:
+            parts.append(Part("in_time", (now,), lambda cases, at: cases.exclude(_late(at))))
     if "mine" in given and flag("mine", given["mine"]):
-        cases = concerning(cases, by)
-    return cases
+        parts.append(Part(None, (), lambda cases: concerning(cases, by)))
+    return parts
 
 
 def order_of(given: Mapping[str, str]) -> str:

@@ -1,5 +1,7 @@
 """Cases: reporting, lists, one case, and everything that moves it."""
 
+from datetime import datetime
+
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -7,12 +9,12 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from dispatch import claims, loop, reporters, requests
+from dispatch import loop, reporters, requests
 from dispatch.api import answers, bodies, shapes
-from dispatch.api.filters import CASE_FILTERS, ORDERS, filtered, order_of
+from dispatch.api.filters import CASE_FILTERS, ORDERS, order_of, parts_of
+from dispatch.case_list import Part, rows_of, scope_of_lists
 from dispatch.models import Request as Asked
-from dispatch.selectors import ROW_FIELDS, case_view, with_lead
-from dispatch.visibility import cases_of
+from dispatch.selectors import case_view
 from gridgov.common import clock
 from gridgov.common.api import PAGE_PARAMETERS, Keyset, answer, check, flag, only, paged, whole
 from grids.capabilities import Capability
@@ -41,6 +43,12 @@ _FILTERS = [
 ]
 
 
+def _after(page: Keyset, at: datetime | None, pk: int) -> Part:
+    if at is None or not page.column:
+        return Part("after", (pk,), lambda cases, pk: cases.filter(page.beyond((None, pk))))
+    return Part("after_at", (at, pk), lambda cases, at, pk: cases.filter(page.beyond((at, pk))))
+
+
 class Incidents(APIView):
     """Reporting, and the list."""
 
@@ -56,11 +64,14 @@ class Incidents(APIView):
         order = order_of(given)
         # a person's own cases may lie outside his area
         is_mine = "mine" in given and flag("mine", given["mine"])
-        cases = filtered(cases_of(by, wide=is_mine), given, by, now=now)
-        found, size = _PAGES[order].page(with_lead(cases).values(*ROW_FIELDS), given)
-        rows, cursor = _PAGES[order].cut(list(found), size, lambda row: (row["due_at"], row["id"]))
-        held = claims.of_cases(row["id"] for row in rows)
-        return paged(request, [shapes.case_row(row, now, held.get(row["id"])) for row in rows], cursor)
+        page = _PAGES[order]
+        size, mark = page.size(given), page.mark(given)
+        parts = [scope_of_lists(by, wide=is_mine), *parts_of(given, by, now=now)]
+        if mark is not None:
+            parts.append(_after(page, *mark))
+        found = rows_of(parts, order, page.ordered, size + 1)
+        rows, cursor = page.cut(found, size, lambda row: (row["due_at"], row["id"]))
+        return paged(request, shapes.case_rows(rows, now), cursor)
 
     @extend_schema(
         operation_id="incidents_report",

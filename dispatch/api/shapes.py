@@ -1,6 +1,6 @@
 """What the API says of a case, a ticket, a request: plain dictionaries for orjson, one function a thing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -76,36 +76,53 @@ def claim_of(hold: Hold | None) -> dict[str, Any] | None:
     return {"by": {"id": hold.user_id, "name": hold.name}, "claimed_at": hold.claimed_at, "until": hold.until}
 
 
-def case_row(row: Mapping[str, Any], now: datetime, hold: Hold | None = None) -> dict[str, Any]:
-    """A case in a list."""
-    lead = None
-    if row["lead_id"] is not None or row["lead_worker"] is not None:
-        lead = {"department": row["lead_id"], "name": department_tree().name(row["lead_id"]) or row["lead_worker"]}
-    return {
-        "number": row["number"],
-        **status_of(row["status"]),
-        "version": row["version"],
-        "source": row["source"],
-        "category": category_of(row["category_id"]),
-        "description": row["description"][:DESCRIPTION_SHOWN],
-        "address": row["address"],
-        "lon": row["lon"],
-        "lat": row["lat"],
-        "areas": chain_names(row),
-        "holder": area_of(row["holder_id"]),
-        "lead": lead,
-        "received_at": row["received_at"],
-        "status_at": row["status_at"],
-        "due_at": row["due_at"],
-        "is_overdue": is_overdue(row["status"], row["due_at"], now),
-        "suspended_until": row["suspended_until"],
-        "closed_at": row["closed_at"],
-        "is_urgent": row["is_urgent"],
-        "is_confidential": row["is_confidential"],
-        "supervision_level": row["supervision_level"],
-        "rework_count": row["rework_count"],
-        "claim": claim_of(hold),
-    }
+def case_rows(rows: Iterable[Mapping[str, Any]], now: datetime) -> list[dict[str, Any]]:
+    """The cases of a list, from what ``dispatch.case_list.rows_of`` read."""
+    # each of these looks at the clock and at the language: once a list is enough
+    categories: dict[int | None, dict[str, str] | None] = {}
+    holders: dict[int | None, dict[str, Any] | None] = {}
+    statuses: dict[str, dict[str, str]] = {}
+    tree = department_tree()
+    found = []
+    for row in rows:
+        category_id, holder_id, status = row["category_id"], row["holder_id"], row["status"]
+        if category_id not in categories:
+            categories[category_id] = category_of(category_id)
+        if holder_id not in holders:
+            holders[holder_id] = area_of(holder_id)
+        if status not in statuses:
+            statuses[status] = status_of(status)
+        lead = None
+        if row["lead_id"] is not None or row["lead_worker"] is not None:
+            lead = {"department": row["lead_id"], "name": tree.name(row["lead_id"]) or row["lead_worker"]}
+        found.append(
+            {
+                "number": row["number"],
+                **statuses[status],
+                "version": row["version"],
+                "source": row["source"],
+                "category": categories[category_id],
+                "description": row["description"][:DESCRIPTION_SHOWN],
+                "address": row["address"],
+                "lon": row["lon"],
+                "lat": row["lat"],
+                "areas": chain_names(row),
+                "holder": holders[holder_id],
+                "lead": lead,
+                "received_at": row["received_at"],
+                "status_at": row["status_at"],
+                "due_at": row["due_at"],
+                "is_overdue": is_overdue(status, row["due_at"], now),
+                "suspended_until": row["suspended_until"],
+                "closed_at": row["closed_at"],
+                "is_urgent": row["is_urgent"],
+                "is_confidential": row["is_confidential"],
+                "supervision_level": row["supervision_level"],
+                "rework_count": row["rework_count"],
+                "claim": claim_of(row["hold"]),
+            }
+        )
+    return found
 
 
 def ticket_row(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:

@@ -115,8 +115,10 @@ class Reader:
             except Exception:
                 logger.exception("cannot read what is new; tried again")
                 connections.close_all()
+            ended = time.monotonic()
             if self._wanted.wait(self._poll) and not self._stopping:
-                time.sleep(PAUSE_SECONDS)
+                # after a silence at once
+                time.sleep(max(0.0, ended + PAUSE_SECONDS - time.monotonic()))
         connections.close_all()
 
     # --- reading ---

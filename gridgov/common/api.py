@@ -230,13 +230,24 @@ class Keyset:
 
     def page(self, rows: QuerySet[Any], given: Mapping[str, str]) -> tuple[QuerySet[Any], int]:
         """The rows after the cursor in order, one more than the page has, and the page's size."""
-        size = whole("page_size", given["page_size"], 1, PAGE_LIMIT) if "page_size" in given else PAGE_SIZE
-        if "cursor" in given:
-            rows = rows.filter(self._after(self._read(given["cursor"])))
+        size, mark = self.size(given), self.mark(given)
+        if mark is not None:
+            rows = rows.filter(self.beyond(mark))
+        return self.ordered(rows)[: size + 1], size
+
+    def size(self, given: Mapping[str, str]) -> int:
+        """How many rows a page has."""
+        return whole("page_size", given["page_size"], 1, PAGE_LIMIT) if "page_size" in given else PAGE_SIZE
+
+    def mark(self, given: Mapping[str, str]) -> tuple[datetime | None, int] | None:
+        """Where the page before ended: the column's value (None by id alone, or where it is NULL) and the id."""
+        return self._read(given["cursor"]) if "cursor" in given else None
+
+    def ordered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         if not self.column:
-            return rows.order_by("-id" if self.descending else "id")[: size + 1], size
+            return rows.order_by("-id" if self.descending else "id")
         column = F(self.column).desc(nulls_last=True) if self.descending else F(self.column).asc(nulls_last=True)
-        return rows.order_by(column, "-id" if self.descending else "id")[: size + 1], size
+        return rows.order_by(column, "-id" if self.descending else "id")
 
     def cut(self, found: list[Any], size: int, key: Callable[[Any], tuple[Any, int]]) -> tuple[list[Any], str | None]:
         """The page without the row too many, and the cursor of the next (None on the last)."""
@@ -256,8 +267,9 @@ class Keyset:
             pass
         raise FieldError("cursor", _("分页标记无效，请从第一页重新开始"), code="cursor")
 
-    def _after(self, last: tuple[datetime | None, int]) -> Q:
-        at, pk = last
+    def beyond(self, mark: tuple[datetime | None, int]) -> Q:
+        """The rows that come after that one."""
+        at, pk = mark
         beyond = Q(id__lt=pk) if self.descending else Q(id__gt=pk)
         if not self.column:
             return beyond

@@ -5,7 +5,7 @@ To build and compile a query with many subqueries costs the ORM some ten millise
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import chain
@@ -20,11 +20,14 @@ _DAY = date(1903, 2, 1)
 _INSTANT = datetime(1903, 3, 1, tzinfo=UTC)
 
 
+_Slots = tuple[tuple[str | None, Any], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class _Compiled:
     sql: str
     #: for each parameter the name of the value that goes there, or None and the constant
-    slots: tuple[tuple[str | None, Any], ...]
+    slots: _Slots
     compiler: Any
     converters: Any
     model: type[Model]
@@ -50,6 +53,9 @@ class Prepared:
     def rows(self, **values: Any) -> list[Any]:
         """The instances that the query finds for these values, each with its annotations. One statement."""
         compiled = self._compiled()
+        return [_instance(compiled, row) for row in self._fetched(compiled, values)]
+
+    def _fetched(self, compiled: Any, values: Mapping[str, Any]) -> list[Any]:
         prepared = {name: _prepared(value) for name, value in values.items()}
         parameters = [prepared[name] if name is not None else constant for name, constant in compiled.slots]
         with connection.cursor() as cursor:
@@ -57,12 +63,15 @@ class Prepared:
             found = cursor.fetchall()
         if compiled.converters:
             found = list(compiled.compiler.apply_converters(chain(found), compiled.converters))
-        return [_instance(compiled, row) for row in found]
+        return found
 
     def first(self, **values: Any) -> Any:
         """The first of :meth:`rows`, or None."""
         found = self.rows(**values)
         return found[0] if found else None
+
+    def _described(self, sql: str, slots: _Slots, compiler: Any) -> Any:
+        return _described(sql, slots, compiler)
 
     def _compiled(self) -> _Compiled:
         by_vendor: dict[str, _Compiled] | None = getattr(self._held, "by_vendor", None)
@@ -82,10 +91,32 @@ class Prepared:
         missing = markers.keys() - {name for name, _value in slots}
         if missing:
             raise ValueError(f"not in the query as they were given: {sorted(missing)}")
-        return _described(sql, slots, compiler)
+        return self._described(sql, slots, compiler)
 
 
-def _described(sql: str, slots: tuple[tuple[str | None, Any], ...], compiler: Any) -> _Compiled:
+@dataclass(frozen=True, slots=True)
+class _CompiledRows:
+    sql: str
+    slots: _Slots
+    compiler: Any
+    converters: Any
+
+
+class PreparedRows(Prepared):
+    """The same for ``values_list``: rows are tuples in the order of its fields."""
+
+    def rows(self, **values: Any) -> list[tuple[Any, ...]]:
+        """The tuples that the query finds for these values. One statement."""
+        return [tuple(row) for row in self._fetched(self._compiled(), values)]
+
+    def _described(self, sql: str, slots: _Slots, compiler: Any) -> Any:
+        if compiler.query.default_cols:
+            raise ValueError("a query of values_list is needed")
+        chosen = [column[0] for column in compiler.select[0 : compiler.col_count]]
+        return _CompiledRows(sql, slots, compiler, compiler.get_converters(chosen))
+
+
+def _described(sql: str, slots: _Slots, compiler: Any) -> _Compiled:
     info = compiler.klass_info
     if info.get("related_klass_infos"):
         raise ValueError("select_related is not for prepared queries: annotate what is needed")

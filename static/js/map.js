@@ -361,7 +361,7 @@ export class AreaMap extends EventTarget {
 
   // --- cases ------------------------------------------------------------------------------------------------------
 
-  #askCases(wait = 180) {
+  #askCases(wait = 40) {
     clearTimeout(this.#casesTimer);
     if (this.#casesOn && this.#shown) this.#casesTimer = setTimeout(() => this.#loadCases(), wait);
   }

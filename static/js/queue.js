@@ -5,6 +5,8 @@ import { live } from "./live.js";
 const list = document.querySelector("[data-live-list]");
 const slot = document.querySelector("[data-live-slot]");
 const LEAST_MS = 1_500;
+//: The first word after a silence is followed at once: by each browser at another moment, but so that nobody waits.
+const SPREAD_MS = 60;
 const MOST = 100;
 const AFTER_FAILURE_MS = 15_000;
 const HEAL_MS = 300_000;
@@ -27,7 +29,7 @@ function concerns({ n, seq, to, from }) {
 
 function schedule() {
   if (timer || busy) return;
-  timer = setTimeout(check, Math.max(250, fetchedAt + LEAST_MS - Date.now()) * (1 + Math.random() / 4));
+  timer = setTimeout(check, Math.max(0, fetchedAt + LEAST_MS - Date.now()) * (1 + Math.random() / 4) + Math.random() * SPREAD_MS);
 }
 
 async function fetched() {
