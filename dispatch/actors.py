@@ -77,7 +77,8 @@ class Actor:
         return None
 
 
-SYSTEM = Actor(user_id=None, name="系统", channel="system", is_system=True)
+#: Its steps are said to be by 系统 where they are shown, in the language of who reads.
+SYSTEM = Actor(user_id=None, channel="system", is_system=True)
 
 
 def _annotated(people: Any, on: date) -> Any:

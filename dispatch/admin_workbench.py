@@ -31,7 +31,7 @@ class CannedTextForm(forms.ModelForm):
         fields = ["stage", "action", "category", "area", "title", "text", "position", "is_active"]
         help_texts = {
             "area": _("空为全部区域共用。"),
-            "text": _("变量：%(names)s") % {"names": "、".join(f"{{{name}}}" for name in canned.VARIABLES)},
+            "text": _("变量：%(names)s") % {"names": _("、").join(f"{{{name}}}" for name in canned.VARIABLES)},
         }
 
 

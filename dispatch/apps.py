@@ -8,6 +8,7 @@ class DispatchConfig(AppConfig):
     verbose_name = _("派遣")
 
     def ready(self) -> None:
+        from dispatch.claims import claim_changed  # noqa: PLC0415
         from dispatch.live import wire  # noqa: PLC0415
         from dispatch.tasks import poker  # noqa: PLC0415  models are not loaded when this module is
         from gridgov.common import wake  # noqa: PLC0415
@@ -16,4 +17,5 @@ class DispatchConfig(AppConfig):
         incident_changed.connect(poker.poke, dispatch_uid="dispatch.poke", weak=False)
         wake.on_change(poker.poke)
         if settings.REDIS_URL:
-            incident_changed.connect(wire.poker.poke, dispatch_uid="dispatch.live", weak=False)
+            for signal in (incident_changed, claim_changed):
+                signal.connect(wire.poker.poke, dispatch_uid="dispatch.live", weak=False)

@@ -111,7 +111,7 @@ def _now(case: Case, name: str) -> str:
         "category": book.category_name(incident.category_id),
         "standard": standard.condition if standard else "",
         "lead": department_tree().full_name(lead.department_id) if lead and lead.department_id else "",
-        "joint": "、".join(department_tree().name(t.department_id) for t in case.joint if t.department_id),
+        "joint": _("、").join(department_tree().name(t.department_id) for t in case.joint if t.department_id),
         "target": areas.name(incident.holder_id),
         "address": incident.address,
         "description": incident.description,

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import DateTimeField, ExpressionWrapper, F, Q, Value
 from django.db.models.functions import Now
+from django.dispatch import Signal
 from django.utils.translation import gettext as _
 
 from dispatch.actors import Actor
@@ -28,6 +29,9 @@ from grids.capabilities import Capability as Cap
 from incidents.models import Incident
 from incidents.services import entry
 from incidents.workflow import Status
+
+#: Sent after the commit that changed who holds a case. It says "look", nothing more: the claims are the message.
+claim_changed = Signal()
 
 ATTEMPTS = 6
 LEASE_MINUTES = 10
@@ -56,6 +60,7 @@ def claim(*, number: str, by: Actor) -> Hold:
         if case.claim is not None and case.claim.user_id != by.user_id:
             raise _held_by(case.claim)
         if _take(case, by):
+            _announce()
             return _hold_of(case.incident.pk)
     raise Conflict(_("案件正在变动，请再试一次"), code="busy")
 
@@ -86,6 +91,8 @@ def release(*, number: str, by: Actor) -> bool:
     """``by`` does not hold the case any more; False where he did not."""
     case = read(number, by)
     gone, _rows = Claim.objects.filter(incident=case.incident.pk, claimed_by=by.user_id).delete()
+    if gone:
+        _announce()
     return bool(gone)
 
 
@@ -115,8 +122,14 @@ def seize(*, number: str, by: Actor, reason: str) -> Hold:
             if not taken:
                 transaction.set_rollback(True)
         if taken:
+            _announce()
             return _hold_of(case.incident.pk)
     raise Conflict(_("案件正在变动，请再试一次"), code="busy")
+
+
+def _announce() -> None:
+    """After the commit who shows claims is told to look. A failure there is made good by its next look."""
+    transaction.on_commit(lambda: claim_changed.send(sender="dispatch"), robust=True)
 
 
 def _reason(text: Any) -> str:
@@ -141,7 +154,7 @@ def _of_the_desk(case: Case, by: Actor) -> None:
         if by.user_id is not None and by.may(capability, chain_for(case, capability)):
             return
     raise NotPermitted(
-        _("此操作需要：%(needed)s") % {"needed": "、".join(label(c) for c in able)}, missing=missing_for(able)
+        _("此操作需要：%(needed)s") % {"needed": _("、").join(label(c) for c in able)}, missing=missing_for(able)
     )
 
 
@@ -193,6 +206,12 @@ def of_cases(incident_ids: Iterable[int]) -> dict[int, Hold]:
         return {}
     live = Claim.objects.filter(incident__in=ids, until__gt=Now(), status_at=F("incident__status_at"))
     return {row[0]: Hold(*row[1:]) for row in live.values_list("incident_id", *_HOLD)}
+
+
+def standing() -> dict[int, tuple[int, datetime]]:
+    """Every claim that counts now: case → (who holds it, until when). One statement."""
+    live = Claim.objects.filter(until__gt=Now(), status_at=F("incident__status_at"))
+    return {row[0]: (row[1], row[2]) for row in live.values_list("incident_id", "claimed_by_id", "until")}
 
 
 def discard_ended(*, before: datetime, limit: int = 500) -> int:

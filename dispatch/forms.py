@@ -74,7 +74,8 @@ class KeepsFiles(forms.Form):
             for file in self.cleaned_data.get(name) or []:
                 ids.append(attachments.store(file=file, name=file.name, user_id=self.uploader_id, at=now).pk)
         except FieldError as error:
-            raise FieldError(name, f"{file.name}：{error.message}", code=error.code) from None
+            said = _("%(name)s：%(words)s") % {"name": file.name, "words": error.message}
+            raise FieldError(name, said, code=error.code) from None
         finally:
             self.data = self.data.copy()
             self.data["kept"] = " ".join(str(pk) for pk in ids)
@@ -166,7 +167,7 @@ class ActionForm(KeepsFiles):
                 continue
             names = dict(_flat(getattr(field.field, "choices", ())))
             values = value if isinstance(value, list) else [value]
-            found.append((str(field.label), "、".join(str(names.get(str(v), v)) for v in values)))
+            found.append((str(field.label), _("、").join(str(names.get(str(v), v)) for v in values)))
         return found
 
     @property
@@ -274,7 +275,9 @@ def standard_choices(category_id: int) -> Choices:
     for standard in known.standards_of(category_id):
         limits = known.limit_for("handle", category_id, standard.id)
         words = " → ".join((f"{limit.label} " if limit.label else "") + limit.allowance.describe() for limit in limits)
-        found.append((standard.code, f"{standard.condition}（{_('处置限')} {words}）" if words else standard.condition))
+        if words:
+            words = _("%(condition)s（处置限 %(limit)s）") % {"condition": standard.condition, "limit": words}
+        found.append((standard.code, words or standard.condition))
     return found
 
 

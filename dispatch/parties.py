@@ -91,7 +91,7 @@ def authorise(case: Case, line: Transition, by: Actor) -> Who:
     """As what ``by`` takes the action. Raises NotPermitted naming what is missing."""
     found = standing(case, line.who, by)
     if found is None:
-        needed = "、".join(label(option) for option in line.who if option is not Party.SYSTEM)
+        needed = _("、").join(label(option) for option in line.who if option is not Party.SYSTEM)
         raise NotPermitted(
             _("此操作需要：%(needed)s") % {"needed": needed or _("系统")}, missing=missing_for(line.who) or "system"
         )

@@ -1,9 +1,10 @@
-"""The address of a queue as data: its parameters checked, and the cases that it shows, for counting them elsewhere.
+"""The address of a queue as data: its parameters understood or checked, and the cases that it shows.
 
-The parameters are those of ``/queue/<desk>/``: ``scope``, ``status``, ``area``, ``category``, ``overdue``.
+The one place that says which cases a filter means: for the queue's page, and for counting saved views elsewhere.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +17,27 @@ from dispatch.visibility import cases_of
 from gridgov.common.errors import FieldError
 from grids import permissions
 from grids.models import LEVEL_NAMES
-from grids.spatial import areas
-from incidents.catalogue import catalogue
+from grids.spatial import AreaRecord, areas
+from incidents.catalogue import CategorySpec, catalogue
 from incidents.models import Incident
-from incidents.workflow import OPEN
+from incidents.workflow import OPEN, Status
 
-PARAMETERS = ("scope", "status", "area", "category", "overdue")
+PARAMETERS = ("scope", "status", "area", "category", "component", "overdue")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A filter as it is understood today. ``is_void``: a value in it means nothing (any more), so that no case fits;
+    without it everything would be shown under the name of something else."""
+
+    statuses: tuple[Status, ...]
+    wide: bool = False
+    status: str = ""
+    area: AreaRecord | None = None
+    category: CategorySpec | None = None
+    component: str = ""
+    overdue: bool = False
+    is_void: bool = False
 
 
 def desk_of(key: Any) -> Desk:
@@ -55,43 +71,68 @@ def checked(desk: Desk, query: Any) -> dict[str, str]:
 def _is_right(desk: Desk, name: str, value: str) -> bool:
     if name == "scope":
         return value == "below"
-    if name == "status":
-        return value in (*desk.statuses, *desk.watched)
-    if name == "area":
-        return _area(value) is not None
-    if name == "category":
-        return catalogue().category_by_code(value) is not None
-    return value == "1"
+    if name == "overdue":
+        return value == "1"
+    return not asked(desk, {name: value}).is_void
 
 
-def _area(value: str) -> Any:
-    return areas.find(int(value)) if value.isascii() and value.isdecimal() and len(value) < 12 else None
+def asked(desk: Desk, query: Mapping[str, str]) -> Asked:
+    """What the parameters mean at the desk; those that are unknown or empty mean nothing."""
+    given = {name: query.get(name, "") for name in PARAMETERS}
+    choices = (*desk.statuses, *desk.watched)
+    status = next((s for s in choices if s == given["status"]), None)
+    area = areas.find(int(given["area"])) if _is_id(given["area"]) else None
+    category = catalogue().category_by_code(given["category"]) if given["category"] else None
+    component = given["component"] if _is_code(given["component"]) else ""
+    found = {"status": status, "area": area, "category": category, "component": component}
+    return Asked(
+        statuses=(status,) if status is not None else desk.statuses,
+        wide=given["scope"] == "below",
+        status=status.value if status is not None else "",
+        area=area,
+        category=category,
+        component=component,
+        overdue=bool(given["overdue"]),
+        is_void=any(given[name] and not value for name, value in found.items()),
+    )
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 12
+
+
+def _is_code(text: str) -> bool:
+    return text.isascii() and text.isalnum() and len(text) <= 32
 
 
 def cases_in(desk: Desk, query: Mapping[str, str], by: Actor, *, now: datetime) -> QuerySet[Incident]:
-    """The cases of the queue under its filter that ``by`` sees, in no order. What means nothing any more is no case."""
-    chosen = query.get("status", "")
-    statuses = [chosen] if chosen else [status.value for status in desk.statuses]
-    conditions: dict[str, Any] = {"status__in": statuses}
-    if set(statuses) <= {status.value for status in OPEN}:
+    """The cases of the queue under its filter that ``by`` sees, in no order."""
+    found = asked(desk, query)
+    return narrowed(in_scope(desk, by, wide=found.wide), found, now=now)
+
+
+def narrowed(cases: QuerySet[Incident], to: Asked, *, now: datetime) -> QuerySet[Incident]:
+    """Those of ``cases`` that the filter lets through."""
+    if to.is_void:
+        return cases.none()
+    conditions: dict[str, Any] = {"status__in": [status.value for status in to.statuses]}
+    # open cases have partial indexes of their own, which serve who says that he wants no other
+    if set(to.statuses) <= OPEN:
         conditions["ended_at__isnull"] = True
-    if "area" in query:
-        area = _area(query["area"])
-        if area is None:
-            return Incident.objects.none()
-        conditions[f"{LEVEL_NAMES[area.level]}_id"] = area.id
-    if "category" in query:
-        category = catalogue().category_by_code(query["category"])
-        if category is None:
-            return Incident.objects.none()
-        below = [c.id for c in catalogue().categories(category.id)] if category.parent_id is None else []
-        conditions["category__in"] = [category.id, *below]
-    if "overdue" in query:
+    if to.area is not None:
+        conditions[f"{LEVEL_NAMES[to.area.level]}_id"] = to.area.id
+    if to.category is not None:
+        below = [c.id for c in catalogue().categories(to.category.id)] if to.category.parent_id is None else []
+        conditions["category__in"] = [to.category.id, *below]
+    if to.component:
+        conditions["component__code"] = to.component
+    if to.overdue:
         conditions["due_at__lt"] = now
-    return _in_scope(desk, by, wide=query.get("scope") == "below").filter(**conditions)
+    return cases.filter(**conditions)
 
 
-def _in_scope(desk: Desk, by: Actor, *, wide: bool) -> QuerySet[Incident]:
+def in_scope(desk: Desk, by: Actor, *, wide: bool) -> QuerySet[Incident]:
+    """The visible cases that are this desk's: of the own centre, of all centres below it, or lying in the area."""
     visible = cases_of(by)
     capability = desk.capabilities[0]
     if not desk.by_holder:

@@ -99,7 +99,7 @@ def _may_ask(case: Case, kind: RequestKind, by: Actor) -> None:
     who = ASKED_BY[kind]
     if standing(case, who, by) is None:
         raise NotPermitted(
-            _("此操作需要：%(needed)s") % {"needed": "、".join(label(option) for option in who)},
+            _("此操作需要：%(needed)s") % {"needed": _("、").join(label(option) for option in who)},
             missing=missing_for(who),
         )
 

@@ -181,10 +181,10 @@ def _reason(rule: Rule, tree: DepartmentTree, joint: Sequence[int]) -> str:
     if rule.calendar_class != Times.ANY:
         said.append(str(Times(rule.calendar_class).label))
     text = _("规则%(id)s（%(fits)s）：主办%(lead)s") % {
-        "id": rule.id, "fits": "，".join(said), "lead": tree.name(rule.lead_id),
+        "id": rule.id, "fits": _("，").join(said), "lead": tree.name(rule.lead_id),
     }  # fmt: skip
     if joint:
-        text += _("，协办%(joint)s") % {"joint": "、".join(tree.name(i) for i in joint)}
+        text += _("，协办%(joint)s") % {"joint": _("、").join(tree.name(i) for i in joint)}
     if rule.note:
         text += _("。依据：%(note)s") % {"note": rule.note}
     return text[:300]
@@ -325,7 +325,7 @@ def load_rules(*, area: Area, rows: Iterable[Mapping[str, Any]]) -> int:
         present.add(subject)
         missing = [code for code in (row["lead"], *row.get("joint", ())) if code not in departments]
         if missing:
-            raise FieldError("lead", _("没有这个部门：%s") % "、".join(missing))
+            raise FieldError("lead", _("没有这个部门：%s") % _("、").join(missing))
         joint = [departments[code] for code in row.get("joint", ())]
         rule = RoutingRule(
             area=area, lead=departments[row["lead"]], note=row.get("note", ""),

@@ -13,8 +13,8 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from dispatch.actors import Actor
 from dispatch.cases import Case, case_from, with_all
@@ -308,6 +308,7 @@ def _clock_view(clock: ClockState, now: datetime, *, is_exempt: bool) -> ClockVi
             clock.calendar_version_id,
             _extensions(clock),
             until if is_late else None,
+            get_language(),
         )
     return ClockView(
         clock, str(ClockKind(clock.kind).label), str(Clock.State(clock.state).label), allowance, explained, is_exempt
@@ -338,7 +339,9 @@ def _explained(
     calendar_version_id: int,
     extensions: tuple[Allowance, ...],
     at: datetime | None,
+    _language: str,
 ) -> str:
+    """In the active language, which is part of what is remembered."""
     try:
         return business_time.explain(
             segments, allowance, work_calendar.load(calendar_version_id), extensions=extensions, at=at

@@ -20,6 +20,7 @@ from urllib.parse import parse_qs
 from django.conf import settings
 from django.http import parse_cookie
 
+from dispatch.claims import claim_changed
 from dispatch.live.door import AGAIN_SECONDS, Door, viewers_of
 from dispatch.live.hub import LIMIT, Hub, Viewer, payload
 from dispatch.live.reader import Reader
@@ -169,7 +170,8 @@ class Live:
         self._reader.start()
         self._door.start()
         wake.on_change(self._reader.poke)
-        incident_changed.connect(self._reader.poke, weak=False, dispatch_uid=self)
+        for signal in (incident_changed, claim_changed):
+            signal.connect(self._reader.poke, weak=False, dispatch_uid=self)
         if settings.REDIS_URL:
             self._ear = Ear(settings.REDIS_URL, self._reader.poke)
             self._ear.start()
@@ -180,7 +182,8 @@ class Live:
         if self._ear is not None:
             self._ear.stop()
         if self._reader is not None:
-            incident_changed.disconnect(dispatch_uid=self)
+            for signal in (incident_changed, claim_changed):
+                signal.disconnect(dispatch_uid=self)
             wake.forget(self._reader.poke)
             self._reader.stop()
         self._door.stop()

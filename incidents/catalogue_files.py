@@ -139,8 +139,9 @@ def limit_row(spec: LimitSpec) -> Row:
     """The limit as a row of a file."""
     amount = str(spec.count) if spec.unit.is_civil else f"{spec.minutes}分钟"
     row = {
-        "clock": spec.clock, "limit": amount, "unit": spec.unit.label, "milestone": spec.key, "label": spec.label,
-        "evidence": spec.evidence, "ladder": spec.ladder, "certainty": spec.certainty, "source": spec.source,
+        "clock": spec.clock, "limit": amount, "unit": spec.unit.standard_name, "milestone": spec.key,
+        "label": spec.label, "evidence": spec.evidence, "ladder": spec.ladder, "certainty": spec.certainty,
+        "source": spec.source,
     }  # fmt: skip
     if spec.calendar != "default":
         row["calendar"] = spec.calendar

@@ -94,7 +94,7 @@ def postgres_address(port: int) -> str:
 
 
 def postgres_server(folder: Path, *, durable: bool, lasting: bool = False) -> tuple[list[str], dict, int]:
-    """A cluster in ``folder``, new and empty unless ``lasting``: the command that serves it, as whom and where, its port.
+    """A cluster in ``folder``, new and empty unless ``lasting``: the command that serves it, as whom, its port.
 
     ``durable``: what it has committed survives its being killed, as in a deployment. ``lasting``: nothing but the
     defaults of PostgreSQL, and what an earlier run left there is still there.

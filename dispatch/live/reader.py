@@ -1,8 +1,11 @@
-"""Finds what is new in the journal, soon after each commit, and has it said.
+"""Finds what is new in the journal and in the claims, soon after each commit, and has it said.
 
 Ids commit out of order on PostgreSQL, so that there is no "last id read": each look reads all ids of the last minute
 again and takes those it has not seen. What wakes it (a commit of this process, the watcher of the file, Redis) says
 "look" and nothing more; where nothing wakes it, it looks every two seconds. See docs/adr/0018-live-streams.md.
+
+Claims leave no journal: those that count now are read each time and held against those of the last look, so that the
+end of a lease, which nobody writes, is found like any other change.
 """
 
 import logging
@@ -10,17 +13,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 from django.db import connections
 from django.db.models import Count
 
+from dispatch import claims
 from dispatch.live.audience import COLUMNS, audiences
 from dispatch.live.hub import EVERYBODY, Audience, Hub, Message
 from dispatch.models import Notice
 from gridgov.common import clock
 from gridgov.common.models import ReferenceRevision
-from incidents.models import JournalEntry
+from incidents.models import Incident, JournalEntry
 from incidents.services.adopt import ADOPTED
 
 logger = logging.getLogger(__name__)
@@ -80,6 +85,9 @@ class Reader:
         self._notices = Window(overlap=overlap)
         self._overlap = overlap
         self._tokens: dict[str, str] = {}
+        #: case → who held it at the last look, and when the first of those leases ends
+        self._held: dict[int, int] = {}
+        self._lease_ends: datetime | None = None
         #: when everybody is next told to fetch everything, and for the last time after a flood
         self._gap_due: float | None = None
         self._gap_final: float | None = None
@@ -116,10 +124,20 @@ class Reader:
                 logger.exception("cannot read what is new; tried again")
                 connections.close_all()
             ended = time.monotonic()
-            if self._wanted.wait(self._poll) and not self._stopping:
+            if self._wanted.wait(self._patience()) and not self._stopping:
                 # after a silence at once
                 time.sleep(max(0.0, ended + PAUSE_SECONDS - time.monotonic()))
         connections.close_all()
+
+    def _patience(self) -> float:
+        """Seconds until it looks unasked: soon after the first lease ends, if that is earlier than usual.
+
+        The end is the database's clock's; where ours is ahead of it, the usual look finds it.
+        """
+        if self._lease_ends is None:
+            return self._poll
+        left = (self._lease_ends - clock.now()).total_seconds()
+        return min(self._poll, left + PAUSE_SECONDS) if left > 0 else self._poll
 
     # --- reading ---
 
@@ -133,6 +151,7 @@ class Reader:
         self._notices.floor = max(0, latest - BEFORE)
         self._notices.fresh(self._ids(Notice, self._notices), at=at)
         self._tokens = dict(ReferenceRevision.objects.values_list("name", "token"))
+        self._of_claims(0)
         known = self._of_entries(ids, at_ms=None)
         oldest = min((message.at_ms for message in known), default=int(clock.now().timestamp() * 1000))
         self._hub.remember(known, whole_since_ms=oldest if len(ids) == BEFORE else 0)
@@ -146,6 +165,7 @@ class Reader:
         if len(messages) < len(fresh):
             self._flood(at, now_ms)
         messages += self._gaps(at, now_ms)
+        messages += self._of_claims(now_ms)
         messages += self._of_notices(at, now_ms)
         messages += self._of_reference(now_ms)
         if messages:
@@ -194,6 +214,17 @@ class Reader:
             )
             for _id, incident_id, seq, action, status_from, status_to, number, recorded_at, *_case in rows
         ]
+
+    def _of_claims(self, now_ms: int) -> list[Message]:
+        """The cases that another person holds than at the last look, or nobody any more: their numbers, no names."""
+        standing = claims.standing()
+        held = {incident_id: user_id for incident_id, (user_id, _until) in standing.items()}
+        changed = [pk for pk in held.keys() | self._held.keys() if held.get(pk) != self._held.get(pk)]
+        rows = list(Incident.objects.filter(pk__in=changed).values_list("pk", "number", *COLUMNS)) if changed else []
+        who = audiences({row[0]: row[2:] for row in rows}) if rows else {}
+        self._held = held
+        self._lease_ends = min((until for _user, until in standing.values()), default=None)
+        return [Message("claim", {"n": number}, ("claim", pk), who[pk], now_ms) for pk, number, *_case in sorted(rows)]
 
     def _of_notices(self, at: float, now_ms: int) -> list[Message]:
         """Each person who got a notice hears how many wait."""

@@ -32,7 +32,7 @@ def digested(told: Iterable[Told]) -> list[Told]:
 def _digest(user_id: int, channel: str, found: Sequence[Told]) -> Told:
     numbers = tuple(dict.fromkeys(one.number for one in found))
     said = _said(len(numbers), len(found), numbers[:SHOWN])
-    return Told(user_id, None, None, _topic(len(numbers), len(found)), said, channel, "、".join(numbers[:SHOWN]))
+    return Told(user_id, None, None, _topic(len(numbers), len(found)), said, channel, _("、").join(numbers[:SHOWN]))
 
 
 def is_digest(topic: str) -> bool:
@@ -52,7 +52,7 @@ def _counts(topic: str) -> tuple[int, int]:
 
 def _said(cases: int, steps: int, shown: Sequence[str]) -> str:
     text = _("%(cases)d件案件共有%(steps)d个时限节点到期或超时：%(shown)s") % {
-        "cases": cases, "steps": steps, "shown": "、".join(shown),
+        "cases": cases, "steps": steps, "shown": _("、").join(shown),
     }  # fmt: skip
     return text + (_("等") if cases > len(shown) else "")
 

@@ -108,6 +108,7 @@ def _shown(
         "now": now,
         "view": view,
         "incident": view.case.incident,
+        "subject": parts.subject(view),
         "title": parts.title(view),
         "group": parts.group(view),
         "place": parts.place(view),

@@ -47,10 +47,15 @@ def parsed(value: str | datetime | None) -> datetime | None:
     return instant(value) if isinstance(value, str) else value
 
 
+def subject(view: CaseView) -> str:
+    """井盖缺失."""
+    category = catalogue().category(view.case.incident.category_id)
+    return category.name if category else ""
+
+
 def title(view: CaseView) -> str:
     """井盖缺失 · 福利西路 128 号门前."""
-    category = catalogue().category(view.case.incident.category_id)
-    parts = [category.name if category else "", view.case.incident.address]
+    parts = [subject(view), view.case.incident.address]
     return " · ".join(part for part in parts if part)
 
 
@@ -361,6 +366,6 @@ def proposal(view: CaseView) -> Mapping[str, Any] | None:
     tree = department_tree()
     return {
         "lead": tree.full_name(routing["lead_id"]) if routing["lead_id"] else "",
-        "joint": "、".join(tree.full_name(pk) for pk in routing["joint"] or [] if isinstance(pk, int)),
+        "joint": _("、").join(tree.full_name(pk) for pk in routing["joint"] or [] if isinstance(pk, int)),
         "reason": routing["reason"],
     }

@@ -8,7 +8,7 @@ from django.db.models import Count, F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
-from dispatch import appeals, claims
+from dispatch import appeals, claims, queue_query
 from dispatch.actors import Actor
 from dispatch.selectors import entry_label, requests_waiting_for, rulings_waiting_for
 from dispatch.views.desk_table import DESKS, Desk
@@ -19,11 +19,10 @@ from gridgov.common import clock
 from gridgov.common.errors import NotFound, NotPermitted
 from grids import permissions
 from grids.capabilities import Capability
-from grids.models import LEVEL_NAMES
 from grids.spatial import areas
 from incidents.catalogue import catalogue
 from incidents.models import Incident, JournalEntry
-from incidents.workflow import ENDED, OPEN, RequestKind, Status
+from incidents.workflow import ENDED, RequestKind, Status
 
 PAGE = 50
 #: So many cases that the browser heard of are looked up at once.
@@ -87,12 +86,9 @@ def cases(request: HttpRequest, desk: Desk) -> dict[str, Any]:
     """The cases of the desk that the address asks for, with its counts and filters. Three statements, four live."""
     now = clock.now()
     asked = request.GET
-    scoped = _in_scope(desk, request.actor, wide=asked.get("scope") == "below")
-    chosen = asked.get("status", "")
-    statuses = [s for s in (*desk.statuses, *desk.watched) if s == chosen] or list(desk.statuses)
-    # open cases have partial indexes of their own, which serve who says that he wants no other
-    is_open = {"ended_at__isnull": True} if set(statuses) <= OPEN else {}
-    found, filters = _filtered(scoped.filter(status__in=statuses, **is_open), request, now)
+    wanted = queue_query.asked(desk, asked)
+    scoped = queue_query.in_scope(desk, request.actor, wide=wanted.wide)
+    found = queue_query.narrowed(scoped, wanted, now=now)
     counts = _counted(desk, scoped, now)
     rows, after = _page(found, asked.get("after", ""))
     for pk, hold in claims.of_cases(row["id"] for row in rows).items():
@@ -106,15 +102,15 @@ def cases(request: HttpRequest, desk: Desk) -> dict[str, Any]:
         "counts": counts,
         "after": after,
         "query": _query(asked, drop=("after", "touched")),
-        "live_statuses": " ".join(statuses),
+        "live_statuses": " ".join(wanted.statuses),
         "beyond": " ".join(beyond),
         "gone": gone,
         "is_first": not asked.get("after"),
-        "filters": filters,
-        "status": chosen if chosen in (*desk.statuses, *desk.watched) else "",
+        "filters": _filters_of(wanted),
+        "status": wanted.status,
         "status_choices": [(s.value, s.label) for s in (*desk.statuses, *desk.watched)],
         "scope": asked.get("scope", ""),
-        "has_filter": any(asked.get(k) for k in ("area", "category", "component", "overdue", "status")),
+        "has_filter": any(asked.get(name) for name in queue_query.PARAMETERS if name != "scope"),
         "area_choices": _area_choices(request.actor, desk),
         "category_choices": _category_choices(),
     }
@@ -122,7 +118,7 @@ def cases(request: HttpRequest, desk: Desk) -> dict[str, Any]:
 
 def counts_of(desk: Desk, actor: Actor, now: datetime) -> dict[str, int]:
     """How many cases wait at the desk: all, past due, due soon, suspended. One statement."""
-    return _counted(desk, _in_scope(desk, actor, wide=False), now)
+    return _counted(desk, queue_query.in_scope(desk, actor, wide=False), now)
 
 
 def _counted(desk: Desk, scoped: QuerySet[Incident], now: datetime) -> dict[str, int]:
@@ -134,43 +130,16 @@ def _counted(desk: Desk, scoped: QuerySet[Incident], now: datetime) -> dict[str,
     )
 
 
-def _in_scope(desk: Desk, actor: Actor, *, wide: bool) -> QuerySet[Incident]:
-    """The visible cases that are this desk's: of the own centre, of all centres below it, or lying in the area."""
-    visible = cases_of(actor)
-    capability = desk.capabilities[0]
-    if not desk.by_holder:
-        return visible.filter(permissions.area_filter(actor.grants, capability))
-    held = permissions.visible_area_ids(actor.grants, capability)
-    index = areas.index()
-    if wide:
-        ids = {record.id for area_id in held for record in index.subtree(area_id) if record.has_desk}
-    else:
-        ids = {centre.id for area_id in held if (centre := index.centre_for(area_id)) is not None}
-    return visible.filter(holder__in=sorted(ids))
-
-
-def _filtered(
-    cases: QuerySet[Incident], request: HttpRequest, now: datetime
-) -> tuple[QuerySet[Incident], dict[str, Any]]:
-    asked = request.GET
-    filters: dict[str, Any] = {"area": "", "category": "", "component": "", "overdue": False}
-    area = areas.find(int(asked["area"])) if asked.get("area", "").isdecimal() and len(asked["area"]) < 12 else None
-    if area is not None:
-        filters["area"] = area.id
-        cases = cases.filter(**{f"{LEVEL_NAMES[area.level]}_id": area.id})
-    category = catalogue().category_by_code(asked.get("category", ""))
-    if category is not None:
-        filters |= {"category": category.code, "category_name": category.name}
-        below = [c.id for c in catalogue().categories(category.id)] if category.parent_id is None else []
-        cases = cases.filter(category__in=[category.id, *below])
-    component = asked.get("component", "")
-    if component.isascii() and component.isalnum() and len(component) <= 32:
-        filters["component"] = component
-        cases = cases.filter(component__code=component)
-    if asked.get("overdue"):
-        filters["overdue"] = True
-        cases = cases.filter(due_at__lt=now)
-    return cases, filters
+def _filters_of(wanted: queue_query.Asked) -> dict[str, Any]:
+    """What the form shows as chosen."""
+    category = wanted.category
+    return {
+        "area": wanted.area.id if wanted.area else "",
+        "category": category.code if category else "",
+        "category_name": category.name if category else "",
+        "component": wanted.component,
+        "overdue": wanted.overdue,
+    }
 
 
 def _page(cases: QuerySet[Incident], after: str) -> tuple[list[dict[str, Any]], str]:

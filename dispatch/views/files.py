@@ -3,6 +3,7 @@
 from pathlib import PurePath
 
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseNotModified
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from dispatch import media_links
@@ -44,7 +45,7 @@ def answer(request: HttpRequest, attachment_id: str, actor: Actor) -> HttpRespon
     try:
         content = found.file.open("rb")
     except FileNotFoundError:
-        raise NotFound("文件已不在存储中。") from None
+        raise NotFound(_("文件已不在存储中。")) from None
     response = FileResponse(
         content,
         as_attachment=found.kind != Attachment.Kind.IMAGE,

@@ -102,7 +102,7 @@ def _facts(payload: Mapping[str, Any], people: Mapping[int, str]) -> list[tuple[
     category = known.category_by_code(str(payload.get("category", "")))
     add(_("类别"), category.name if category else None)
     add(_("主办"), handler_name(payload.get("lead")))
-    add(_("协办"), "、".join(filter(None, (handler_name(h) for h in payload.get("joint") or []))))
+    add(_("协办"), _("、").join(filter(None, (handler_name(h) for h in payload.get("joint") or []))))
     reason = payload.get("reason")
     add(_("原因"), REJECT_REASONS.get(reason) if isinstance(reason, str) else None)
     add(_("评价"), RESULTS.get(str(payload.get("result", ""))))
@@ -112,7 +112,7 @@ def _facts(payload: Mapping[str, Any], people: Mapping[int, str]) -> list[tuple[
     if isinstance(payload.get("target"), int):
         add(_("转至"), areas.full_name(payload["target"]))
     changed = [str(FIELD_LABELS[name]) for name in payload.get("fields") or [] if name in FIELD_LABELS]
-    add(_("更正项"), "、".join(changed))
+    add(_("更正项"), _("、").join(changed))
     add(_("并入"), payload.get("into"))
     if payload.get("level") and not payload.get("kind"):
         add(_("级别"), payload["level"])

@@ -22,7 +22,7 @@ from dispatch.offers import open_actions
 from dispatch.selectors import Entry, case_view
 from dispatch.views.files import answer
 from dispatch.views.limits import too_often
-from dispatch.views.report import body
+from dispatch.views.report import body, categories
 from dispatch.views.shell import refused, show
 from dispatch.visibility import cases_of
 from gridgov.common import clock
@@ -126,7 +126,9 @@ def scan(request: HttpRequest, qr_token: str) -> HttpResponse:
 
 
 def _scan_page(request: HttpRequest, component: Component, form: ReportForm, *, status: int = 200) -> HttpResponse:
-    context = {"component": component, "place": areas.full_name(component.area_id), "form": form}
+    context = {
+        "component": component, "place": areas.full_name(component.area_id), "form": form, "categories": categories(),
+    }  # fmt: skip
     return show(request, "pages/scan.html", context, status=status)
 
 

@@ -151,7 +151,7 @@ def _form(
 ) -> HttpResponse:
     actor: Actor = request.actor
     if not is_desk(actor):
-        return show(request, "pages/report.html", {"form": form}, status=status)
+        return show(request, "pages/report.html", {"form": form, "categories": categories()}, status=status)
     kept = kept or form.kept_files
     root = areas.find(scope_of(actor, None))
     response = show(
@@ -164,7 +164,7 @@ def _form(
             "is_restored": is_restored,
             "same_as": request.POST.get("same_as", "")[:24],
             "limits": {kind: limit(kind) for kind in Attachment.Kind.values},
-            "categories": json.dumps(_categories(), ensure_ascii=False),
+            "categories": categories(),
             "map": json.dumps(maps.configuration(actor) | _view_of(root), ensure_ascii=False),
         },
         status=status,
@@ -173,8 +173,8 @@ def _form(
     return response
 
 
-def _categories() -> list[list[str]]:
-    """Code, name, 大类 and initials of each 小类, to be searched while typing."""
+def categories() -> str:
+    """Code, name, 大类 and initials of each 小类, to be searched while typing, as JSON."""
     book = catalogue()
     found = []
     for one in initials.category_names():
@@ -182,7 +182,7 @@ def _categories() -> list[list[str]]:
         parent = book.category(spec.parent_id) if spec else None
         if spec is not None:
             found.append([spec.code, spec.name, parent.name if parent else "", one.initials])
-    return found
+    return json.dumps(found, ensure_ascii=False)
 
 
 def _view_of(root: Any) -> dict[str, Any]:

@@ -12,11 +12,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from dispatch import sign_in
+from dispatch.actors import actor_of
 from dispatch.views import limits, steps_in
 from dispatch.views.desk_table import HOME
-from dispatch.views.shell import desk_url, guarded, home_of, is_field_worker, page
+from dispatch.views.shell import desk_url, guarded, home_of, is_field_worker, page, refused
 from gridgov.accounts import lockouts, sessions
 from gridgov.common import clock
+from gridgov.common.errors import NotPermitted
 from gridgov.common.problems import problem
 from grids.capabilities import Capability
 from personnel.roles import Role
@@ -77,11 +79,20 @@ class SignIn(LoginView):
 class AdminSignIn(SignIn):
     """The same for the admin pages, so that a password is not guessed there without end.
 
-    Who is signed in and may not be there is asked again, not sent round in a circle.
+    Who is signed in and may not be there is told so, and neither asked again who he is nor sent round in a circle.
     """
 
     redirect_authenticated_user = False
     next_page = "admin:index"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return super().dispatch(request, *args, **kwargs)
+        if request.user.is_active and request.user.is_staff:
+            return redirect(self.next_page)
+        request.actor = actor_of(request.user, channel="desk")
+        words = _("管理后台是系统、安全、审计管理员的；你的岗位在这里没有可以办的事。")
+        return refused(request, NotPermitted(words, missing=Capability.MANAGE_RULES))
 
 
 class SignOut(LogoutView):

@@ -112,7 +112,7 @@ def bar(request: HttpRequest, actor: Actor) -> dict[str, Any]:
         "idle_minutes": settings.IDLE_MINUTES,
         "house": _house(actor),
         "nav": _nav(request.path, actor),
-        "role_names": "、".join(str(Role(role).label) for role in actor.roles),
+        "role_names": _("、").join(str(Role(role).label) for role in actor.roles),
         "unread": f"{MANY_UNREAD}+" if unread > MANY_UNREAD else unread,
     }
 

@@ -59,13 +59,22 @@ def span(amount: timedelta) -> tuple[tuple[str, bool], ...]:
     return tuple(parts)
 
 
+def around(pattern: str, amount: timedelta) -> tuple[tuple[str, bool], ...]:
+    """The pattern, which has ``{span}`` in it, with the span in its place: 剩{span}, {span} left."""
+    before, _span, after = pattern.partition("{span}")
+    parts = [*span(amount)]
+    if not before:
+        parts[0] = (parts[0][0].lstrip(), parts[0][1])
+    return tuple(part for part in ((before, False), *parts, (after, False)) if part[0])
+
+
 def stamp(at: datetime | None, now: datetime) -> str:
     """今天 14:05, 11-20 周五 14:05, 2025-11-20 14:05; empty for None."""
     if at is None:
         return ""
     here, today = local(at), local(now)
     if here.date() == today.date():
-        return _("今天") + f" {here:%H:%M}"
+        return _("今天 %(time)s") % {"time": f"{here:%H:%M}"}
     if here.year == today.year:
         return f"{here:%m-%d} {_(WEEKDAYS[here.weekday()])} {here:%H:%M}"
     return f"{here:%Y-%m-%d %H:%M}"
@@ -85,19 +94,19 @@ def due_chip(
     """What is left until ``due_at``, or by how much it has passed. ``level``: of supervision, 2 and more is 严重."""
     if due_at is None:
         return Chip("none", ((_("不计时"), False),), "circle-dashed", title=_("本环节没有时限"))
-    title = full_stamp(due_at) + " " + _("到期")
-    head = ((label, False),) if label else ()
+    title = _("%(at)s 到期") % {"at": full_stamp(due_at)}
+    head = ((label + " ", False),) if label else ()
     left = due_at - now
     whole = due_at - started_at if started_at is not None and started_at < due_at else None
     goes_on = {"due_at": due_at, "started_at": started_at if whole else None, "level": level, "label": label}
     if left < timedelta(0):
         kind = "over2" if level >= 2 else "over"
-        return Chip(kind, (*head, (_("已超"), False), *span(left)), "alert-circle-filled", title=title, **goes_on)
+        return Chip(kind, (*head, *around(_("已超{span}"), left)), "alert-circle-filled", title=title, **goes_on)
     share = min(1.0, left / whole) if whole else None
     soon = left < SOON or (share is not None and share < SOON_SHARE)
     return Chip(
         "soon" if soon else "ok",
-        (*head, (_("剩"), False), *span(left)),
+        (*head, *around(_("剩{span}"), left)),
         "alert-triangle-filled" if soon else "clock",
         share=None if soon or share is None else max(1, round(share * 100)),
         title=title,
@@ -139,9 +148,7 @@ def clock_chip(
         return due_chip(due_at, now=now, started_at=started_at)
     if due_at is None or stopped_at is None:
         return Chip("none", ((_("不计时"), False),), "circle-dashed")
-    title = full_stamp(stopped_at) + " " + _("停表")
+    title = _("%(at)s 停表") % {"at": full_stamp(stopped_at)}
     if state == "late" and not cured:
-        return Chip(
-            "late", ((_("超"), False), *span(stopped_at - due_at), (_("办结"), False)), "circle-check", title=title
-        )
-    return Chip("met", ((_("提前"), False), *span(due_at - stopped_at)), "circle-check-filled", title=title)
+        return Chip("late", around(_("超{span}办结"), stopped_at - due_at), "circle-check", title=title)
+    return Chip("met", around(_("提前{span}"), due_at - stopped_at), "circle-check-filled", title=title)

@@ -12,13 +12,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from dispatch import bulk, claims, saved_views
 from dispatch.actors import Actor
-from dispatch.selectors import entry_label
+from dispatch.selectors import entry_label, rulings_waiting_for
 from dispatch.views import desks, maps
 from dispatch.views.desk_table import DESKS, Desk
+from dispatch.views.keys import FINDABLE, SHEET
 from dispatch.views.report import sources_of
 from dispatch.views.shell import desk_url, desks_of, guarded, page, show
 from dispatch.visibility import cases_of, scope_of
@@ -33,36 +33,6 @@ from incidents.workflow import Action
 TICKER = 12
 #: The ticker looks back no longer: what is older is no news.
 TICKER_SPAN = timedelta(hours=12)
-
-#: Keys and what they do, for the sheet.
-KEY_SHEET = (
-    (("J", "K"), gettext_lazy("下一件、上一件")),
-    (("↵",), gettext_lazy("到右侧办理")),
-    (("Ctrl", "↵"), gettext_lazy("提交正在填写的表单")),
-    (("Esc",), gettext_lazy("回到队列")),
-    (("Z",), gettext_lazy("撤回刚办的一步")),
-    (("C",), gettext_lazy("认领、放开")),
-    (("A",), gettext_lazy("受理")),
-    (("F",), gettext_lazy("立案")),
-    (("D",), gettext_lazy("派遣")),
-    (("V",), gettext_lazy("发核查、核查通过")),
-    (("R",), gettext_lazy("退回、返工")),
-    (("E",), gettext_lazy("结案")),
-    (("H",), gettext_lazy("发核实")),
-    (("X",), gettext_lazy("不予受理、不予立案")),
-    (("M",), gettext_lazy("并案")),
-    (("S",), gettext_lazy("督办")),
-    (("N",), gettext_lazy("批注")),
-    (("T",), gettext_lazy("套用常用语")),
-    (("U",), gettext_lazy("加入新案件")),
-    (("B",), gettext_lazy("多选，空格选中")),
-    (("/",), gettext_lazy("命令：案件、区域、部件、电话尾号")),
-    (("G", "Q"), gettext_lazy("到队列")),
-    (("G", "M"), gettext_lazy("到地图")),
-    (("G", "R"), gettext_lazy("到案件")),
-    (("?",), gettext_lazy("这张表")),
-)
-
 
 #: What each desk does to many cases at once; the first is the usual one.
 BULK = {
@@ -100,7 +70,8 @@ def workbench(request: HttpRequest, desk: str) -> HttpResponse:
         | {
             "tabs": _tabs(request.actor, found, shown),
             "ticker": ticker(request.actor),
-            "key_sheet": KEY_SHEET,
+            "key_sheet": SHEET,
+            "findable": FINDABLE,
             "views": _views(request, found),
             "bulk_actions": [(a.value, str(a.label)) for a in BULK.get(found.key, ()) if a in bulk.actions()],
             "map": json.dumps(maps.configuration(request.actor) | _view_of(root), ensure_ascii=False),
@@ -117,7 +88,7 @@ def workbench(request: HttpRequest, desk: str) -> HttpResponse:
 def holders(request: HttpRequest) -> HttpResponse:
     """Who holds which of the asked cases (``of``: numbers, at most a hundred), by number: names as JSON.
 
-    Claims are no part of the journal, so the streams say nothing of them; an open workbench asks now and then.
+    The streams say of which cases it has changed, and never a name; an open desk then asks here.
     """
     asked = [n for n in request.GET.get("of", "").split(",")[: desks.MOST_TOUCHED] if n.isascii() and n.isalnum()]
     seen = dict(cases_of(request.actor, wide=True).filter(number__in=asked).values_list("pk", "number"))
@@ -172,6 +143,9 @@ def _tabs(actor: Actor, current: Desk, shown: dict[str, Any]) -> list[Tab]:
             continue
         counts = shown["counts"] if desk is current else desks.counts_of(desk, actor, now)
         tabs.append(Tab(key, str(desk.label), reverse("pages:workbench", args=[key]), counts["all"], counts["over"]))
+    if actor.may_somewhere(Capability.IMPOSE):
+        waiting = rulings_waiting_for(actor).aggregate(all=Count("pk"), over=Count("pk", filter=Q(due_at__lt=now)))
+        tabs.append(Tab("rulings", _("裁定"), reverse("pages:rulings"), waiting["all"], waiting["over"]))
     return tabs
 
 

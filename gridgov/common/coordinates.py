@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 
+from django.utils.translation import gettext as _
+
 Point = tuple[float, float]
 BBox = tuple[float, float, float, float]
 """West, south, east, north, in degrees."""
@@ -40,17 +42,17 @@ class Crs(StrEnum):
         try:
             return cls(word)
         except ValueError as error:
-            raise ValueError(f"未知的坐标系：{name}") from error
+            raise ValueError(_("未知的坐标系：%(name)s") % {"name": name}) from error
 
 
 def check_position(lon: float, lat: float) -> None:
     """ValueError unless both are finite and in range."""
     if not (math.isfinite(lon) and math.isfinite(lat)):
-        raise ValueError("经纬度不是数")
+        raise ValueError(_("经纬度不是数"))
     if not -180 <= lon <= 180:
-        raise ValueError(f"经度超出范围：{lon}")
+        raise ValueError(_("经度超出范围：%(value)s") % {"value": lon})
     if not -90 <= lat <= 90:
-        raise ValueError(f"纬度超出范围：{lat}")
+        raise ValueError(_("纬度超出范围：%(value)s") % {"value": lat})
 
 
 def is_shifted(lon: float, lat: float) -> bool:
@@ -105,7 +107,7 @@ def bd09_to_gcj02(lon: float, lat: float) -> Point:
 def _inverse(forward: Callable[[float, float], Point], lon: float, lat: float) -> Point:
     # The shift changes slowly with the place, so that taking it off again and again closes in on the place.
     x, y = lon, lat
-    for _ in range(12):
+    for _round in range(12):
         to_lon, to_lat = forward(x, y)
         off_lon, off_lat = to_lon - lon, to_lat - lat
         x, y = x - off_lon, y - off_lat
@@ -151,7 +153,7 @@ def box_around(lon: float, lat: float, radius_m: float) -> BBox:
     """
     check_position(lon, lat)
     if radius_m < 0:
-        raise ValueError("半径不能为负")
+        raise ValueError(_("半径不能为负"))
     angle = (radius_m + 0.001) / EARTH_RADIUS_M  # a millimetre for the rounding of the sines
     south, north = lat - math.degrees(angle), lat + math.degrees(angle)
     if south <= -90 or north >= 90:
@@ -166,7 +168,7 @@ def box_of(points: Iterable[Point]) -> BBox:
     """The least box that holds all the points. ValueError if there are none."""
     held = list(points)
     if not held:
-        raise ValueError("没有点")
+        raise ValueError(_("没有点"))
     lons, lats = zip(*held, strict=True)
     return min(lons), min(lats), max(lons), max(lats)
 

@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 
@@ -121,13 +123,16 @@ class CalendarVersion(WriteOnce):
         ]
 
     def __str__(self) -> str:
-        return self.label
+        return str(self.label)
 
     @property
-    def label(self) -> str:
-        """As ``explain`` cites it: 日历2026版第2次修订. The first version of a calendar is no revision yet."""
-        edition = f"日历{self.covers_to.year}版"
-        return edition if self.number == 1 else f"{edition}第{self.number - 1}次修订"
+    def label(self) -> Promise:
+        """As ``explain`` cites it, in the language that is active then: 日历2026版第2次修订.
+
+        The first version of a calendar is no revision yet.
+        """
+        words = _("日历{year}版") if self.number == 1 else _("日历{year}版第{revision}次修订")
+        return format_lazy(words, year=self.covers_to.year, revision=self.number - 1)
 
 
 class CalendarDay(WriteOnce):

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from gridgov.common import audit, business_time, clock
@@ -76,7 +77,7 @@ class Content:
     covers_to: date
     days: dict[date, dict[str, Any]] = field(default_factory=dict)
 
-    def as_calendar(self, label: str = "") -> business_time.WorkCalendar:
+    def as_calendar(self, label: str | Promise = "") -> business_time.WorkCalendar:
         """FieldError naming ``weekly``, ``seasons``, ``days``, ``nominal_day_minutes`` or ``covers_to``."""
         if self.covers_to < self.covers_from:
             raise FieldError("covers_to", _("节假日止日早于起日"))

@@ -96,17 +96,20 @@ def seed_routing(city: str) -> int:
     return made
 
 
-def seed_components(city: str) -> tuple[int, str]:
-    """The city's demo components stand; those that are there stay as they are. How many were new, and the QR token
-    of the first one.
-    """
+def seed_components(city: str) -> int:
+    """The city's demo components stand; those that are there stay as they are. How many were new."""
     root, path = read(city)["root"], cities_data.DATA / city / "components.csv"
     plan = registers.plan_components(root=root, path=str(path))
     plan.changed.clear()  # by hand, since
     added = len(plan.added)
     registers.commit(plan)
-    first = Component.objects.filter(root__code=root, root__parent=None).order_by("code", "pk")
-    return added, first.filter(type_code=LAMP).values_list("qr_token", flat=True)[0]
+    return added
+
+
+def lamp_token() -> str:
+    """The QR token of the demo's first street lamp; empty where there is none."""
+    lamps = Component.objects.filter(type_code=LAMP, root__parent=None).order_by("code", "pk")
+    return lamps.values_list("qr_token", flat=True).first() or ""
 
 
 def _of_district(row: Mapping[str, Any], prefix: str) -> dict[str, Any]:

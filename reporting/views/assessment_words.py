@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from gridgov.common.business_time.words import MONTHS
 from grids.spatial import areas
 from personnel.assessment import Item, final
 from personnel.assessment_models import Assessment, AssessmentScheme
@@ -100,7 +101,7 @@ def spark(past: Sequence[tuple[date, int | None]], on: date, now: int | None) ->
         return round(HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * (value - low) / (high - low), 1)
 
     places = [(round(EDGE + n * step, 1), y(value)) for n, (_m, value) in enumerate(everything)]
-    said = "，".join(f"{month.month}月 {points(value)}" for month, value in everything)
+    said = _("，").join(f"{_(MONTHS[month.month - 1])} {points(value)}" for month, value in everything)
     return Spark(
         line=" ".join(f"{x},{at}" for x, at in places),
         mean_y=y(middle),

@@ -26,6 +26,7 @@ from grids.spatial import areas
 from incidents.catalogue import catalogue
 from incidents.models import Incident
 from incidents.models.catalogue import ClockKind
+from incidents.workflow import Stage as LoopStage
 from personnel.selectors import department_tree
 from reporting import boards, selectors, shared
 from reporting.selectors import Dashboard
@@ -252,6 +253,11 @@ def _tiles(shown: Dashboard, asked: Asked, before: str, short: str) -> list[Said
     ]  # fmt: skip
 
 
+def _name_of(stage: LoopStage) -> str:
+    """The stage; of the last one what stands there: closed cases, which no limit presses any more."""
+    return _("已结案待评价") if stage is LoopStage.EVALUATE else str(stage.label)
+
+
 def _stages(shown: Dashboard, asked: Asked) -> list[Stage]:
     most = max([len(row.standing.hits) for row in shown.funnel] + [1])
 
@@ -264,7 +270,7 @@ def _stages(shown: Dashboard, asked: Asked) -> list[Stage]:
         whole_, over, soon = (len(f.hits) for f in (row.standing, row.overdue, row.due_soon))
         rows.append(
             Stage(
-                str(row.stage.label),
+                _name_of(row.stage),
                 part(row.standing, "standing", row, "stage_open"),
                 part(row.overdue, "overdue", row, "stage_overdue", "over"),
                 part(row.due_soon, "due_soon", row, "stage_due_soon", "soon"),

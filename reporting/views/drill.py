@@ -1,6 +1,6 @@
 """The cases behind a number of the dashboard, as they were when it was counted."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
+from dispatch.actors import Actor
 from dispatch.views.shell import page, show
 from dispatch.visibility import scope_of
 from gridgov.common import clock, replica
@@ -17,13 +18,23 @@ from incidents.workflow import STAGE_OF, Stage, Status
 from personnel.roles import Role
 from personnel.selectors import department_tree
 from reporting import boards, selectors
-from reporting.history import Period
+from reporting.history import Period, Ref
 from reporting.indicators import Figure, Unit
+from reporting.selectors import Evidence
 from reporting.views import present
 from reporting.views.dashboard import SPANS, must_see, parsed_instant, trail, whole
 from reporting.views.present import Asked
 
 PAGE = 50
+#: Columns by which the cases can be put in order, and what of a case is compared; of more cases only by number.
+SORTS: Mapping[str, Callable[[Evidence], Any]] = {
+    "number": lambda row: row.number,
+    "step": lambda row: row.label,
+    "status": lambda row: row.status_label,
+    "at": lambda row: row.at,
+    "where": lambda row: row.address,
+}
+MOST_SORTED = 2000
 #: The parts of a ratio, and what to call them.
 PARTS = ("all", "hits", "misses")
 
@@ -51,7 +62,10 @@ def figure(request: HttpRequest, key: str) -> HttpResponse:
     refs = {"all": found.refs, "hits": sorted(found.hits), "misses": sorted(found.misses)}[part]
     last = max(1, -(-len(refs) // PAGE))
     number = min(whole(asked_for.get("page", "")) or 1, last)
-    rows, unseen = selectors.evidence(request.actor, refs[(number - 1) * PAGE : number * PAGE])
+    sort = asked_for.get("sort", "")
+    if sort.removeprefix("-") not in _sorts(len(refs)):
+        sort = ""
+    rows, unseen = _rows(request.actor, refs, sort, slice((number - 1) * PAGE, number * PAGE))
     hits = set(found.hits)
     kept = {name: value for name in asked_for if name not in ("page", "part") and (value := asked_for[name])}
     department = department_tree().find(department_id)
@@ -69,6 +83,7 @@ def figure(request: HttpRequest, key: str) -> HttpResponse:
             "trail": trail(request.actor, area_id, span),
             "rows": [(row, _title(row.category_id), (row.number, row.seq) in hits) for row in rows],
             "unseen": unseen,
+            "columns": _columns(len(refs), sort, kept | {"part": part}, is_split=found.unit is Unit.RATIO),
             "first": (number - 1) * PAGE + 1,
             "count": len(refs),
             "is_split": found.unit is Unit.RATIO,
@@ -107,6 +122,38 @@ def case_then(request: HttpRequest, number: str, seq: str) -> HttpResponse:
         "lines": lines,
     }
     return show(request, "reporting/dashboard_then.html", context)
+
+
+def _sorts(count: int) -> list[str]:
+    return list(SORTS) if count <= MOST_SORTED else ["number"]
+
+
+def _rows(by: Actor, refs: Sequence[Ref], sort: str, page_of: slice) -> tuple[list[Evidence], int]:
+    """The cases of a page, and how many of it are not to be seen. One statement.
+
+    In an order by what the cases say, those that ``by`` may not see come last: their place would tell of them.
+    """
+    column, is_down = sort.removeprefix("-"), sort.startswith("-")
+    if column in ("", "number"):
+        there = sorted(refs, reverse=is_down) if column else refs
+        found, unseen = selectors.evidence(by, there[page_of])
+        return sorted(found, key=SORTS["number"], reverse=is_down) if column else found, unseen
+    seen, _unseen = selectors.evidence(by, refs)
+    seen.sort(key=lambda row: (SORTS[column](row), row.number), reverse=is_down)
+    rows = seen[page_of]
+    return rows, len(refs[page_of]) - len(rows)
+
+
+def _columns(count: int, sort: str, kept: Mapping[str, Any], *, is_split: bool) -> list[dict[str, str]]:
+    """The heads of the table: each with its order now and the address of the next one, where there is one."""
+    words = {"number": _("案件"), "step": _("计入的一步"), "status": _("当时状态"), "at": _("时间"), "where": _("地址")}
+    columns = []
+    for key, label in words.items():
+        order = {key: "ascending", f"-{key}": "descending"}.get(sort, "")
+        following = f"-{key}" if order == "ascending" else key
+        href = f"?{urlencode({**kept, 'sort': following})}" if key in _sorts(count) else ""
+        columns.append({"label": label, "order": order, "href": href})
+    return [*columns, {"label": _("计为"), "order": "", "href": ""}] if is_split else columns
 
 
 def asked_period(asked_for: Mapping[str, str], at: datetime) -> Period | None:

@@ -7,7 +7,7 @@ const DAY = 24 * HOUR;
 const SOON = 15 * MINUTE;
 const SOON_SHARE = 0.3;
 
-// [left, over, under, day, hour, minute]
+// [left, over (both with "{span}" in them), under, day, hour, minute]
 const said = words("chips").split("|");
 
 function span(ms) {
@@ -18,6 +18,12 @@ function span(ms) {
   const minutes = Math.floor((amount % HOUR) / MINUTE);
   const pairs = days ? [[days, said[3]], [hours, said[4]]] : [[hours, said[4]], [minutes, said[5]]];
   return pairs.filter(([number]) => number).flatMap(([number, unit]) => [[` ${number} `, true], [unit]]);
+}
+
+function around(pattern, parts) {
+  const [before, after] = pattern.split("{span}");
+  if (!before) parts[0] = [parts[0][0].trimStart(), parts[0][1]];
+  return [[before], ...parts, [after]].filter(([text]) => text);
 }
 
 function kindOf(left, share, level) {
@@ -39,7 +45,7 @@ function tick(chip, now) {
   const { due, since, level, label } = chip.dataset;
   const left = Number(due) - now;
   const share = since ? left / (Number(due) - Number(since)) : null;
-  const parts = [...(label ? [[label]] : []), [said[left < 0 ? 1 : 0]], ...span(left)];
+  const parts = [...(label ? [[`${label} `]] : []), ...around(said[left < 0 ? 1 : 0], span(left))];
   const text = chip.querySelector(":scope > span");
   if (text.textContent !== parts.map(([part]) => part).join("")) {
     text.replaceChildren(

@@ -1,10 +1,9 @@
 // Claiming the shown case: a strip that says who holds it and for how long, prolonged while somebody works on it.
 import { api } from "./api.js";
-import { live, serverNow } from "./live.js";
+import { serverNow } from "./live.js";
 import { toast } from "./toast.js";
 
 const RENEW_BELOW_MS = 180_000;
-const WATCH_MS = 8_000;
 
 export class Claims {
   #timer = 0;
@@ -52,20 +51,9 @@ export class Claims {
     if (number === this.panel.number) await this.panel.refresh();
   }
 
-  /** Now and then, while the page is looked at: who holds which of `numbers()`, given to `tell`. */
-  watch(numbers, tell) {
-    const look = async () => {
-      const asked = numbers().slice(0, 100);
-      if (document.hidden || !asked.length || live.state === "down" || live.state === "out") return;
-      try {
-        const answer = await fetch(`/work/holders/?of=${asked.join(",")}`, { cache: "no-store" });
-        if (answer.ok && !answer.redirected && !this.#busy) tell((await answer.json()).held);
-      } catch {
-        // the lamp says that nothing gets through
-      }
-    };
-    setInterval(look, WATCH_MS);
-    document.addEventListener("visibilitychange", look);
+  /** Something is on its way whose answer renews the panel. */
+  get isBusy() {
+    return this.#busy;
   }
 
   /** Who types holds on to it. */

@@ -1,5 +1,6 @@
 // Live updates: one event stream a browser, shared by its tabs. Pages say live.on("case", ({n, seq, action, from, to}) => …),
-// live.on("gap", () => …) (more was missed than is known: fetch everything), live.on("notice", ({unread}) => …).
+// live.on("gap", () => …) (more was missed than is known: fetch everything), live.on("claim", ({n}) => …) (somebody else
+// holds case n now, or nobody), live.on("notice", ({unread}) => …).
 const lamp = document.querySelector("[data-live]");
 const handlers = new Map();
 const WATCH_MS = 45_000; // three heartbeats of the server
@@ -104,7 +105,7 @@ function lead() {
   function open() {
     source?.close();
     source = new EventSource(`/live/stream?last=${encodeURIComponent(last)}`);
-    for (const kind of ["hello", "case", "notice", "reference", "gap", "beat"]) {
+    for (const kind of ["hello", "case", "claim", "notice", "reference", "gap", "beat"]) {
       source.addEventListener(kind, (event) => {
         if (kind === "hello") {
           failures = 0;

@@ -1,6 +1,7 @@
 // The hotline desk's form: category by 拼音, place by words, code, area or a click on the map; what may be the same case and
 // what the limits would be are shown while one types. Kept on the server as a draft. Plain fields without this script.
 import { api } from "./api.js";
+import { categoryBox } from "./categories.js";
 import { Combo } from "./combo.js";
 import { Draft } from "./draft.js";
 import { AreaMap } from "./map.js";
@@ -49,37 +50,7 @@ function at({ lon, lat }) {
   form.elements.lat.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
-// --- category and place ---------------------------------------------------------------------------------------------
-
-function categoryBox() {
-  const select = form.elements.category;
-  const rows = JSON.parse(form.dataset.categories);
-  const input = made("input", "form-control");
-  input.type = "text";
-  input.id = `${select.id}-search`;
-  input.placeholder = gettext("名称或拼音首字母，例如 井盖、jgqs");
-  input.setAttribute("aria-describedby", select.getAttribute("aria-describedby") ?? "");
-  select.labels[0].htmlFor = input.id;
-  select.hidden = true;
-  select.after(input);
-  const shown = () => rows.find(([code]) => code === select.value)?.[1] ?? "";
-  input.value = shown();
-  const combo = new Combo(input, (text) => {
-    const wanted = text.toLowerCase();
-    if (!wanted) return [];
-    const latin = /^[a-z0-9]+$/.test(wanted);
-    const rank = ([code, name, , initials]) =>
-      name.startsWith(text) ? 0 : latin && initials.includes(`|${wanted}`) ? 1 : name.includes(text) ? 2 : code.startsWith(wanted) ? 3 : latin && wanted.length > 1 && initials.includes(wanted) ? 4 : 9;
-    return rows.map((row) => [rank(row), row]).filter(([value]) => value < 9).sort(([one], [other]) => one - other).slice(0, 10)
-      .map(([, [code, name, parent]]) => ({ code, label: name, hint: `${parent} ${code}` }));
-  }, { first: true });
-  combo.addEventListener("chosen", ({ detail }) => {
-    select.value = detail.code;
-    input.value = detail.label;
-    select.dispatchEvent(new Event("change", { bubbles: true }));
-  });
-  input.addEventListener("blur", () => { input.value = shown(); });
-}
+// --- place ---------------------------------------------------------------------------------------------
 
 function addressBox() {
   const input = form.elements.address;
@@ -207,7 +178,7 @@ function typed() {
 }
 
 function begin() {
-  categoryBox();
+  categoryBox(form.elements.category, JSON.parse(form.dataset.categories));
   addressBox();
   files = new Uploads(find("[data-uploads]", form));
   const said = find("[data-draft-said]", form);

@@ -1,5 +1,6 @@
 // A list that stays true without moving under the cursor: new cases wait in the slot, rows that changed or left are
 // marked, counters follow. What is shown is always fetched from the page's own address, permissions and all.
+import { hold, watchHolders } from "./holders.js";
 import { live } from "./live.js";
 
 const list = document.querySelector("[data-live-list]");
@@ -246,6 +247,13 @@ if (list && slot) {
     everything = true;
     schedule();
   });
+  // the workbench has its own watch, for its panel as well
+  if (!list.matches("[role=listbox]")) {
+    const numbers = () => [...rowsOf(list)].filter(([, row]) => !row.classList.contains("gg-left")).map(([number]) => number);
+    watchHolders(numbers, (held, asked) => {
+      for (const number of asked) hold(rowsOf(list).get(number), held[number] ?? "");
+    });
+  }
   setInterval(() => {
     if (document.hidden) return;
     everything = true;

@@ -1,26 +1,7 @@
 // Comforts of the report form; without them it works as a plain form.
-const form = document.querySelector("[data-report]");
+import { categoryBox } from "./categories.js";
 
-function searchCategories(select) {
-  const box = document.createElement("input");
-  box.type = "search";
-  box.className = "form-control mb-2";
-  box.placeholder = gettext("搜索类别，例如 井盖");
-  box.setAttribute("aria-label", gettext("搜索类别"));
-  const all = [...select.querySelectorAll("optgroup")].map((group) => [group, [...group.children]]);
-  box.addEventListener("input", () => {
-    const words = box.value.trim().toLowerCase();
-    let first = null;
-    for (const [group, options] of all) {
-      const kept = options.filter((o) => o.textContent.toLowerCase().includes(words) || group.label.includes(words));
-      group.replaceChildren(...kept);
-      group.hidden = kept.length === 0;
-      first ??= kept.find((o) => words && o.textContent.toLowerCase().includes(words)) ?? null;
-    }
-    if (first) select.value = first.value;
-  });
-  select.before(box);
-}
+const form = document.querySelector("[data-report]");
 
 function locate(button, words) {
   button.hidden = false;
@@ -46,7 +27,7 @@ function locate(button, words) {
 }
 
 if (form) {
-  searchCategories(form.elements.category);
+  categoryBox(form.elements.category, JSON.parse(form.dataset.categories), { beside: true });
   const button = form.querySelector("[data-locate]");
   if (button && "geolocation" in navigator) locate(button, form.querySelector("[data-locate-words]"));
 }

@@ -5,6 +5,7 @@ import { Bulk } from "./bulk.js";
 import { CasePanel } from "./casepanel.js";
 import { Claims } from "./claims.js";
 import { Compare } from "./compare.js";
+import { hold, watchHolders } from "./holders.js";
 import { Keyboard } from "./keyboard.js";
 import { live } from "./live.js";
 import { AreaMap } from "./map.js";
@@ -181,21 +182,15 @@ panel.addEventListener("done", ({ detail }) => {
 });
 // --- who holds what -----------------------------------------------------------------------------------------------
 
-function hold(row, holder) {
-  const cell = row?.querySelector("[data-holder]");
-  if (!cell || cell.dataset.holder === holder) return;
-  if (holder) cell.replaceChildren(find("#lock-icon", shell).content.cloneNode(true), ` ${holder}`);
-  else cell.textContent = cell.dataset.source;
-  cell.dataset.holder = holder;
-}
-
 panel.addEventListener("shown", ({ detail }) => hold(rowOf(detail.number), detail.panel.dataset.holder));
-claims.watch(
-  () => [...new Set([chosen, ...rows().map((row) => row.dataset.number)])].filter(Boolean),
-  (held) => {
-    for (const row of open()) hold(row, held[row.dataset.number] ?? "");
+live.on("claim", ({ n }) => panel.forget(n));
+watchHolders(
+  () => [...new Set([chosen, ...open().map((row) => row.dataset.number)])].filter(Boolean),
+  (held, asked) => {
+    for (const number of asked) hold(rowOf(number), held[number] ?? "");
     const shown = panel.panel;
-    if (shown?.dataset.number === chosen && shown.dataset.holder !== (held[chosen] ?? "")) panel.refresh();
+    const is = asked.includes(chosen) && shown?.dataset.number === chosen;
+    if (is && !claims.isBusy && shown.dataset.holder !== (held[chosen] ?? "")) panel.refresh();
   },
 );
 async function takeBack(number, action) {

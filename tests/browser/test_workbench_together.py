@@ -9,6 +9,7 @@ from dispatch import saved_views
 from grids.models import Component
 from incidents.models import DuplicateCandidate
 from tests.browser.workbench import Desk
+from tests.dispatch.test_claims import run_out
 from tests.serving import Site, serving
 from tests.worlds import World, sample_image
 
@@ -388,3 +389,46 @@ def test_list_speaks_to_screen_readers(city: World, desk_of):
     desk.press("ArrowDown")
     expect(desk.list).to_have_attribute("aria-activedescendant", f"row-{second}")
     expect(desk.list.get_by_role("option", selected=True)).to_have_attribute("data-number", second)
+
+
+def test_colleagues_see_who_holds_a_case_by_the_stream_alone(city: World, desk_of):
+    """Claim, release, seizure and the end of a lease; the desk asks for the case that it heard of, not for all."""
+    number, other = city.report(), city.report()
+    watcher, holder = desk_of("acceptor_2"), desk_of("acceptor")
+    boss = desk_of("supervisor", "supervise")
+    asked: list[str] = []
+    watcher.page.on("request", lambda sent: asked.append(sent.url) if "/work/holders/" in sent.url else None)
+    watcher.open(other)
+    holder.open(number)
+    holder.press("c")
+    expect(watcher.row(number)).to_contain_text("受理甲")
+    holder.press("c")
+    expect(watcher.row(number)).to_contain_text("热线")
+    holder.press("c")
+    expect(watcher.row(number)).to_contain_text("受理甲")
+    # in the panel, too
+    watcher.open(number)
+    expect(watcher.panel.locator(".gg-lease-other")).to_contain_text("受理甲已认领")
+    boss.open(number)
+    boss.panel.get_by_text("接管", exact=True).first.click()
+    boss.panel.get_by_label(re.compile("接管理由")).fill("值班员离岗")
+    boss.panel.get_by_role("button", name="接管").click()
+    expect(watcher.row(number)).to_contain_text("督办甲")
+    expect(watcher.panel.locator(".gg-lease-other")).to_contain_text("督办甲已认领")
+    run_out(number)
+    expect(watcher.row(number)).to_contain_text("热线")
+    expect(watcher.panel.locator(".gg-lease-free")).to_be_visible()
+    assert asked
+    assert all(url.endswith(f"?of={number}") for url in asked)
+
+
+def test_the_plain_list_follows_who_holds_a_case(city: World, desk_of, signed_in):
+    number = city.report()
+    page, holder = signed_in("acceptor_2"), desk_of("acceptor")
+    page.goto("/queue/accept/")
+    expect(page.locator(".gg-lamp")).to_contain_text("实时")
+    row = page.locator(f"[data-number='{number}']")
+    holder.press("c")
+    expect(row).to_contain_text("受理甲")
+    holder.press("c")
+    expect(row).to_contain_text("热线")

@@ -1,13 +1,18 @@
 """Everything that is committed is said once, to who may hear it."""
 
+from datetime import timedelta
+
 import pytest
 
+from dispatch import claims
 from dispatch.live import reader as module
 from dispatch.live.audience import viewer_of
 from dispatch.live.hub import Hub, Viewer
 from dispatch.live.reader import Reader, Window
-from dispatch.models import Notice
+from dispatch.models import Claim, Notice
+from dispatch.visibility import cases_of
 from gridgov.common import clock, reference
+from tests.dispatch.test_claims import run_out
 from tests.dispatch.test_live_hub import Ear
 from tests.statements import counted
 
@@ -24,6 +29,10 @@ def reader(world, hub) -> Reader:
     made = Reader(hub, lambda function: function())
     made.begin()
     return made
+
+
+def number_is_seen(world, login: str, number: str) -> bool:
+    return cases_of(world.actor(login)).filter(number=number).exists()
 
 
 def listening(world, hub, login: str) -> Ear:
@@ -142,13 +151,88 @@ def test_look_takes_the_same_statements_for_one_entry_and_many(world, hub, reade
             reader.look()
         return len(found)
 
-    assert taken(1) == taken(5) <= 6
+    assert taken(1) == taken(5) <= 7
 
 
-def test_look_with_nothing_new_is_three_statements(world, reader):
+def test_look_with_nothing_new_is_four_statements(world, reader):
     with counted() as found:
         assert reader.look() == 0
-    assert len(found) == 3
+    assert len(found) == 4
+
+
+def test_each_change_of_who_holds_a_case_is_said_once_to_who_may_open_it(world, hub, reader):
+    number = world.report()
+    reader.look()
+    here, beside = listening(world, hub, "acceptor_2"), listening(world, hub, "acceptor_b")
+    said = f'{{"n":"{number}"}}'
+    for change in (
+        lambda: claims.claim(number=number, by=world.actor("acceptor")),
+        lambda: claims.release(number=number, by=world.actor("acceptor")),
+        lambda: claims.claim(number=number, by=world.actor("acceptor")),
+        lambda: run_out(number),
+    ):
+        change()
+        here.heard.clear()
+        assert reader.look() == 1
+        assert reader.look() == 0
+        assert here.heard == [said]
+    assert beside.heard == []
+
+
+def test_seizure_is_said_as_a_change_of_holder_and_as_an_entry(world, hub, reader):
+    number = world.report()
+    claims.claim(number=number, by=world.actor("acceptor"))
+    reader.look()
+    ear = listening(world, hub, "acceptor")
+    claims.seize(number=number, by=world.actor("supervisor"), reason="值班员离岗")
+    reader.look()
+    assert f'{{"n":"{number}"}}' in ear.heard
+    assert any('"action":"claim_seized"' in heard for heard in ear.heard)
+    assert not any("督办" in heard or str(world.people["supervisor"].pk) == heard for heard in ear.heard)
+
+
+def test_prolonged_claim_is_no_news(world, hub, reader):
+    number = world.report()
+    claims.claim(number=number, by=world.actor("acceptor"))
+    reader.look()
+    claims.renew(number=number, by=world.actor("acceptor"))
+    assert reader.look() == 0
+
+
+def test_claim_of_a_confidential_case_is_said_to_the_named_alone(world, hub, reader):
+    number = world.report(category="0302")
+    reader.look()
+    ears = {login: listening(world, hub, login) for login in ("acceptor", "acceptor_2", "nobody")}
+    named = {login for login in ears if number_is_seen(world, login, number)}
+    assert named != set(ears)
+    claims.claim(number=number, by=world.actor("acceptor"))
+    reader.look()
+    assert {login for login, ear in ears.items() if ear.heard} == named
+
+
+def test_claims_take_the_same_statements_for_one_and_many(world, hub, reader):
+    numbers = [world.report() for _count in range(4)]
+    reader.look()
+
+    def taken(some: list[str]) -> int:
+        for number in some:
+            claims.claim(number=number, by=world.actor("acceptor"))
+        with counted() as found:
+            reader.look()
+        return len(found)
+
+    assert taken(numbers[:1]) == taken(numbers[1:]) <= 6
+
+
+def test_reader_looks_soon_after_a_lease_ends_and_no_later_than_usual(world, hub):
+    reader = Reader(hub, lambda function: function(), poll=100)
+    reader.begin()
+    assert reader._patience() == 100
+    number = world.report()
+    claims.claim(number=number, by=world.actor("acceptor"))
+    Claim.objects.filter(incident__number=number).update(until=clock.now() + timedelta(seconds=30))
+    reader.look()
+    assert 0 < reader._patience() <= 30 + module.PAUSE_SECONDS
 
 
 def test_listening_viewer_is_compared_by_what_he_may_see(world):

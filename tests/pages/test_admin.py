@@ -41,6 +41,19 @@ def test_what_cases_made_is_read_only_for_superusers_too(world, root, model):
     assert model.objects.filter(pk=row.pk).values().get() == before
 
 
+def test_who_may_not_come_to_the_admin_is_told_so_and_not_asked_again_who_he_is(world, root):
+    client = Client()
+    assert 'name="password"' in client.get("/admin/", follow=True).text
+    client.force_login(world.people["acceptor"])
+    answer = client.get("/admin/", follow=True)
+    assert answer.status_code == 403
+    assert "管理后台是系统、安全、审计管理员的" in answer.text
+    assert 'name="password"' not in answer.text
+    client.force_login(world.people["system_admin"])
+    assert client.get("/admin/").status_code == 200
+    assert root.get("/admin/login/").status_code == 302
+
+
 def test_large_tables_are_never_counted_whole(world, root):
     world.carry("handling")
     for model in READ_ONLY:

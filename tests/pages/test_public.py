@@ -1,7 +1,9 @@
 """The public: a report by QR code, and the reporter's link."""
 
+import json
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -48,6 +50,15 @@ def test_scan_reports_without_an_account_and_leads_to_the_link(world, component)
     shot = Attachment.objects.get()
     assert client.get(f"/r/{case.reporter.token}/files/{shot.pk}/").status_code == 200
     assert client.get(f"/files/{shot.pk}/").status_code == 302  # that one is for people with an account
+
+
+def test_scan_lists_categories_by_their_class_and_can_be_searched_by_initials(component):
+    page = Client().get(f"/c/{component.qr_token}/").text
+    assert '<optgroup label="公用设施">' in page
+    assert '<option value="0102" selected>路灯</option>' in page
+    assert "js/report.js" in page
+    rows = json.loads(unescape(re.search(r'data-categories="([^"]*)"', page)[1]))
+    assert ["0102", "路灯", "公用设施", "|ld"] in rows
 
 
 def test_scan_of_an_unknown_code_is_not_found(world):

@@ -3,6 +3,7 @@
 import pytest
 
 from dispatch import claims
+from incidents.models import Incident
 
 pytestmark = pytest.mark.django_db
 
@@ -80,3 +81,12 @@ def test_component_without_cases_offers_a_report_there_to_those_who_may(world, s
     assert f"/report/{asked}" in sign_in("acceptor").get(f"/work/accept/{asked}").text
     assert f"/report/{asked}" not in sign_in("dispatcher").get(f"/work/dispatch/{asked}").text
     assert 'value="6209010102000001"' in sign_in("acceptor").get(f"/report/{asked}").text
+
+
+def test_who_imposes_has_the_rulings_among_his_queues(world, sign_in):
+    number = world.carry("filed")
+    Incident.objects.filter(number=number).update(return_count=2)
+    tabs = {tab.key: tab for tab in sign_in("duty_chief").get("/work/file/").context["tabs"]}
+    assert (tabs["rulings"].url, tabs["rulings"].count) == ("/rulings/", 1)
+    assert "rulings" not in {tab.key for tab in sign_in("acceptor").get("/work/accept/").context["tabs"]}
+    assert 'href="/rulings/"' in sign_in("duty_chief").get("/work/file/").text

@@ -7,6 +7,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
 from gridgov.common.business_time.units import NOMINAL_DAY_MINUTES
 
 Interval = tuple[int, int]
@@ -65,7 +68,7 @@ class Season:
 def to_micros(instant: datetime) -> int:
     """Microseconds since 1970 in UTC. ValueError for an instant without a zone."""
     if instant.tzinfo is None:
-        raise ValueError("时间缺少时区")
+        raise ValueError(_("时间缺少时区"))
     return (instant - EPOCH) // MICROSECOND
 
 
@@ -98,14 +101,14 @@ def _checked(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
     done: list[Interval] = []
     for first, last in intervals:
         if not 0 <= first < last <= 1440 or (done and first < done[-1][1]):
-            raise ValueError("工作时段须在一日之内、先后有序且不重叠")
+            raise ValueError(_("工作时段须在一日之内、先后有序且不重叠"))
         done.append((first, last))
     return tuple(done)
 
 
 def _checked_week(weekly: Weekly) -> tuple[tuple[Interval, ...], ...]:
     if len(weekly) != 7:
-        raise ValueError("每周作息须有七天")
+        raise ValueError(_("每周作息须有七天"))
     return tuple(_checked(day) for day in weekly)
 
 
@@ -153,7 +156,7 @@ class WorkCalendar:
     seasons: Sequence[Season] = ()
     days: Mapping[date, SpecialDay] = field(default_factory=dict)
     nominal_day_minutes: int = NOMINAL_DAY_MINUTES
-    label: str = ""
+    label: str | Promise = ""
     covers_from: date | None = None
     covers_to: date | None = None
     _tracks: dict[str, _Track] = field(default_factory=dict, init=False, repr=False)
@@ -164,9 +167,9 @@ class WorkCalendar:
     def __post_init__(self) -> None:
         weekly = _checked_week(self.weekly)
         if not any(weekly):
-            raise ValueError("每周作息没有工作时间")
+            raise ValueError(_("每周作息没有工作时间"))
         if self.nominal_day_minutes <= 0:
-            raise ValueError("每工作日折合分钟须为正数")
+            raise ValueError(_("每工作日折合分钟须为正数"))
         object.__setattr__(self, "weekly", weekly)
         seasons = tuple(Season(s.first, s.last, _checked_week(s.weekly), s.name) for s in self.seasons)
         object.__setattr__(self, "seasons", seasons)
@@ -260,7 +263,8 @@ class WorkCalendar:
             if found is not None:
                 return found
             if track.last >= LAST_YEAR:
-                raise OutsideCalendar(f"{self.label}在{LAST_YEAR}年之前没有足够的工作时间")
+                words = _("%(calendar)s在%(year)s年之前没有足够的工作时间")
+                raise OutsideCalendar(words % {"calendar": self.label, "year": LAST_YEAR})
             track = self._grown(track.first, min(LAST_YEAR, track.last + max(2, track.last - track.first)))
 
     def _track(self, start: int, end: int) -> _Track:

@@ -19,6 +19,8 @@ import calendar as months
 from collections.abc import Iterator
 from datetime import date, timedelta
 
+from django.utils.translation import gettext as _
+
 from gridgov.common.business_time.calendars import LAST_YEAR, OutsideCalendar, WorkCalendar, from_micros, to_micros
 from gridgov.common.business_time.units import Allowance, Unit
 
@@ -57,7 +59,8 @@ def counted_days(first: date, unit: Unit, calendar: WorkCalendar, pauses: Spans)
     while True:
         day += ONE_DAY
         if day.year >= LAST_YEAR:
-            raise OutsideCalendar(f"{calendar.label}在{LAST_YEAR}年之前没有足够的工作日")
+            words = _("%(calendar)s在%(year)s年之前没有足够的工作日")
+            raise OutsideCalendar(words % {"calendar": calendar.label, "year": LAST_YEAR})
         if pauses and pauses[-1][1] == FOREVER and calendar.midnight(day) >= pauses[-1][0]:
             return
         spans = windows(day, unit, calendar)

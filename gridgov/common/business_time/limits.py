@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
+from django.utils.translation import gettext as _
+
 from gridgov.common.business_time import civil
 from gridgov.common.business_time.calendars import WorkCalendar, from_micros, to_micros
 from gridgov.common.business_time.units import Allowance, Unit
@@ -96,7 +98,7 @@ def instant_at_share_left(
     Share 0 is due, share 1 the start. None if a pause without end comes before it. ValueError outside 0 to 1.
     """
     if not 0 <= share <= 1:
-        raise ValueError("比例须在 0 与 1 之间")
+        raise ValueError(_("比例须在 0 与 1 之间"))
     spans = checked_spans(segments)
     if share == 0:
         return due_over(segments, allowance, calendar)
@@ -120,7 +122,7 @@ def after(due: datetime, minutes: int, unit: Unit, calendar: WorkCalendar) -> da
     For 个工作日 these are minutes of working time, for 日 and 个月 minutes of any time. ValueError if negative.
     """
     if minutes < 0:
-        raise ValueError("分钟数不能为负")
+        raise ValueError(_("分钟数不能为负"))
     start = to_micros(due)
     if unit.is_working or unit is Unit.CIVIL_WORK_DAYS:
         return from_micros(calendar.instant_after(start, minutes * MINUTE))
@@ -139,14 +141,14 @@ def pauses_of(spans: Sequence[Span]) -> civil.Spans:
 def checked_spans(segments: Segments) -> list[Span]:
     """The segments as microseconds; ValueError if they are not as the module says."""
     if not segments:
-        raise ValueError("计时没有起点")
+        raise ValueError(_("计时没有起点"))
     spans: list[Span] = []
     for start, end in segments:
         span = (to_micros(start), None if end is None else to_micros(end))
         if spans and (spans[-1][1] is None or spans[-1][1] > span[0]):
-            raise ValueError("计时段须先后有序且不重叠，只有最后一段可以未结束")
+            raise ValueError(_("计时段须先后有序且不重叠，只有最后一段可以未结束"))
         if span[1] is not None and span[1] < span[0]:
-            raise ValueError("计时段的终点早于起点")
+            raise ValueError(_("计时段的终点早于起点"))
         spans.append(span)
     return spans
 

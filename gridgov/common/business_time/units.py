@@ -7,6 +7,9 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
+
 NOMINAL_DAY_MINUTES = 480
 """One working day in minutes of working time, unless a calendar says otherwise (8 工作时)."""
 
@@ -28,7 +31,13 @@ class Unit(StrEnum):
 
     @property
     def label(self) -> str:
-        return _LABELS[self]
+        """The name in the active language."""
+        return _(_NAMES_OF_STANDARDS[self])
+
+    @property
+    def standard_name(self) -> str:
+        """The Chinese name, as the standards, files and :meth:`parse` know it."""
+        return _NAMES_OF_STANDARDS[self]
 
     @property
     def is_continuous(self) -> bool:
@@ -51,22 +60,22 @@ class Unit(StrEnum):
         word = str(text).strip()
         found = _NAMES.get(word)
         if found is None:
-            raise ValueError(f"未知的时限单位：{word}")
+            raise ValueError(_("未知的时限单位：%(text)s") % {"text": word})
         return found
 
 
-_LABELS = {
-    Unit.URGENT: "紧急工作时",
-    Unit.NATURAL: "自然日",
-    Unit.WORK_HOURS: "工作时",
-    Unit.WORK_DAYS: "工作日",
-    Unit.CIVIL_WORK_DAYS: "个工作日",
-    Unit.CIVIL_DAYS: "日",
-    Unit.CIVIL_MONTHS: "个月",
+_NAMES_OF_STANDARDS = {
+    Unit.URGENT: gettext_noop("紧急工作时"),
+    Unit.NATURAL: gettext_noop("自然日"),
+    Unit.WORK_HOURS: gettext_noop("工作时"),
+    Unit.WORK_DAYS: gettext_noop("工作日"),
+    Unit.CIVIL_WORK_DAYS: gettext_noop("个工作日"),
+    Unit.CIVIL_DAYS: gettext_noop("日"),
+    Unit.CIVIL_MONTHS: gettext_noop("个月"),
 }
 _NAMES = (
     {unit.value: unit for unit in Unit}
-    | {label: unit for unit, label in _LABELS.items()}
+    | {label: unit for unit, label in _NAMES_OF_STANDARDS.items()}
     | {"紧急工作日": Unit.NATURAL, "月": Unit.CIVIL_MONTHS}
 )
 _AMOUNT = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<measure>[a-z]*|分钟?|小?时|日|天)")
@@ -95,11 +104,11 @@ class Allowance:
         if not isinstance(self.unit, Unit):
             object.__setattr__(self, "unit", Unit.parse(self.unit))
         if self.minutes < 0 or self.count < 0:
-            raise ValueError("时限不能为负")
+            raise ValueError(_("时限不能为负"))
         if self.unit.is_civil and self.minutes:
-            raise ValueError(f"“{self.unit.label}”按个数计，不按分钟计")
+            raise ValueError(_("“%(unit)s”按个数计，不按分钟计") % {"unit": self.unit.label})
         if not self.unit.is_civil and self.count:
-            raise ValueError(f"“{self.unit.label}”按分钟计，不按个数计")
+            raise ValueError(_("“%(unit)s”按分钟计，不按个数计") % {"unit": self.unit.label})
 
     @classmethod
     def parse(
@@ -113,28 +122,28 @@ class Allowance:
         kind = Unit.parse(unit)
         match = _AMOUNT.fullmatch(str(value).strip().lower())
         if match is None:
-            raise ValueError(f"看不懂的时限：{value}")
+            raise ValueError(_("看不懂的时限：%(text)s") % {"text": value})
         try:
             number = Decimal(match["number"])
         except InvalidOperation as error:  # pragma: no cover - the pattern lets only numbers through
-            raise ValueError(f"看不懂的时限：{value}") from error
+            raise ValueError(_("看不懂的时限：%(text)s") % {"text": value}) from error
         measure = match["measure"]
         if kind.is_civil:
             if measure not in ("", "日", "天", "d") or number % 1:
-                raise ValueError(f"“{kind.label}”只能是整数：{value}")
+                raise ValueError(_("“%(unit)s”只能是整数：%(text)s") % {"unit": kind.label, "text": value})
             return cls(kind, count=int(number))
         day = 1440 if kind is Unit.NATURAL else nominal_day_minutes
         if measure in ("d", "日", "天"):
             factor = day
         elif measure:
             if measure not in _MEASURES:
-                raise ValueError(f"看不懂的时限：{value}")
+                raise ValueError(_("看不懂的时限：%(text)s") % {"text": value})
             factor = _MEASURES[measure]
         else:
             factor = 60 if kind in (Unit.URGENT, Unit.WORK_HOURS) else day
         minutes = number * factor
         if minutes % 1:
-            raise ValueError(f"时限须为整分钟：{value}")
+            raise ValueError(_("时限须为整分钟：%(text)s") % {"text": value})
         return cls(kind, minutes=int(minutes))
 
     @classmethod
@@ -149,7 +158,7 @@ class Allowance:
     def span(self) -> timedelta:
         """The time of the unit that passes until due (invertible units only)."""
         if self.unit.is_civil:
-            raise ValueError(f"“{self.unit.label}”没有固定的时长")
+            raise ValueError(_("“%(unit)s”没有固定的时长") % {"unit": self.unit.label})
         return timedelta(minutes=self.minutes)
 
     @property
@@ -157,27 +166,49 @@ class Allowance:
         return not self.minutes and not self.count
 
     def describe(self, nominal_day_minutes: int = NOMINAL_DAY_MINUTES) -> str:
-        """In Chinese: 2紧急工作时, 30分钟, 5工作日, 3个月."""
-        if self.unit.is_civil:
-            return f"{self.count}{self.unit.label}"
-        if self.unit is Unit.NATURAL and self.minutes % 720:
-            # not a number of half days: say it in hours, which pass at all times as well
-            return _hours(self.minutes, "小时", "分钟")
-        if self.unit is Unit.NATURAL:
-            return f"{_number(Decimal(self.minutes) / 1440)}{self.unit.label}"
-        if self.unit is Unit.WORK_DAYS and self.minutes % nominal_day_minutes in (0, nominal_day_minutes / 2):
-            return f"{_number(Decimal(self.minutes) / nominal_day_minutes)}{self.unit.label}"
-        if self.unit is Unit.URGENT:
-            return _hours(self.minutes, self.unit.label, "分钟")
-        return _hours(self.minutes, "工作时", "工作分钟")
+        """In the active language: 2紧急工作时, 30分钟, 5工作日, 3个月."""
+        minutes, unit = self.minutes, self.unit
+        if unit.is_civil:
+            return _amount(unit, Decimal(self.count))
+        if unit is Unit.NATURAL and minutes % 720 == 0:
+            return _amount(unit, Decimal(minutes) / 1440)
+        if unit is Unit.WORK_DAYS and minutes % nominal_day_minutes in (0, nominal_day_minutes / 2):
+            return _amount(unit, Decimal(minutes) / nominal_day_minutes)
+        # not a number of half days: natural days are said in hours, which pass at all times as well
+        return _hours(minutes, Unit.WORK_HOURS if unit.is_working else unit)
 
 
-def _hours(minutes: int, hour: str, minute: str) -> str:
+def _amount(unit: Unit, amount: Decimal) -> str:
+    """So many of the unit; natural days, which are no hours, as days."""
+    many = 1 if amount == 1 else 2
+    words = {
+        Unit.URGENT: ngettext("%(n)s紧急工作时", "%(n)s紧急工作时", many),
+        Unit.NATURAL: ngettext("%(n)s自然日", "%(n)s自然日", many),
+        Unit.WORK_HOURS: ngettext("%(n)s工作时", "%(n)s工作时", many),
+        Unit.WORK_DAYS: ngettext("%(n)s工作日", "%(n)s工作日", many),
+        Unit.CIVIL_WORK_DAYS: ngettext("%(n)s个工作日", "%(n)s个工作日", many),
+        Unit.CIVIL_DAYS: ngettext("%(n)s日", "%(n)s日", many),
+        Unit.CIVIL_MONTHS: ngettext("%(n)s个月", "%(n)s个月", many),
+    }
+    return words[unit] % {"n": _number(amount)}
+
+
+def _hours(minutes: int, unit: Unit) -> str:
     if minutes < 60:
-        return f"{minutes}{minute}"
+        if unit is Unit.WORK_HOURS:
+            return ngettext("%(n)s工作分钟", "%(n)s工作分钟", minutes) % {"n": minutes}
+        return ngettext("%(n)s分钟", "%(n)s分钟", minutes) % {"n": minutes}
     if minutes % 30 == 0:
-        return f"{_number(Decimal(minutes) / 60)}{hour}"
-    return f"{minutes // 60}{hour}{minutes % 60}分"
+        amount = Decimal(minutes) / 60
+        if unit is Unit.NATURAL:
+            return ngettext("%(n)s小时", "%(n)s小时", 1 if amount == 1 else 2) % {"n": _number(amount)}
+        return _amount(unit, amount)
+    words = {
+        Unit.URGENT: _("%(h)s紧急工作时%(m)s分"),
+        Unit.NATURAL: _("%(h)s小时%(m)s分"),
+        Unit.WORK_HOURS: _("%(h)s工作时%(m)s分"),
+    }
+    return words[unit] % {"h": minutes // 60, "m": minutes % 60}
 
 
 def extend(allowance: Allowance, more: Allowance) -> Allowance:
@@ -191,13 +222,13 @@ def extend(allowance: Allowance, more: Allowance) -> Allowance:
         return Allowance(first, count=allowance.count + more.count)
     if (first.is_working and second.is_working) or (first.is_continuous and second.is_continuous):
         return Allowance(first, minutes=allowance.minutes + more.minutes)
-    raise ValueError(f"“{second.label}”不能加到“{first.label}”上")
+    raise ValueError(_("“%(second)s”不能加到“%(first)s”上") % {"second": second.label, "first": first.label})
 
 
 def share_of(allowance: Allowance, share: float) -> Allowance:
     """The least allowance of whole minutes (civil: days; a month taken as 30) not under ``share`` of it."""
     if not 0 <= share <= 1:
-        raise ValueError("比例须在 0 与 1 之间")
+        raise ValueError(_("比例须在 0 与 1 之间"))
     if allowance.unit is Unit.CIVIL_MONTHS:
         return Allowance(Unit.CIVIL_DAYS, count=math.ceil(round(allowance.count * 30 * share, 6)))
     if allowance.unit.is_civil:

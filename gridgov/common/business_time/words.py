@@ -1,10 +1,13 @@
 """A limit's reckoning day by day, as a list for pages and as a sentence for people."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
 
 from gridgov.common.business_time import civil
 from gridgov.common.business_time.calendars import DayKind, WorkCalendar, from_micros, to_micros
@@ -14,6 +17,11 @@ from gridgov.common.business_time.units import Allowance, Unit
 Spans = tuple[tuple[int, int], ...]
 SECOND = 1_000_000
 SUNDAY = 6
+MONTHS = (
+    gettext_noop("1月"), gettext_noop("2月"), gettext_noop("3月"), gettext_noop("4月"), gettext_noop("5月"),
+    gettext_noop("6月"), gettext_noop("7月"), gettext_noop("8月"), gettext_noop("9月"), gettext_noop("10月"),
+    gettext_noop("11月"), gettext_noop("12月"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +122,7 @@ def explain(
     extensions: Sequence[Allowance] = (),
     at: datetime | None = None,
 ) -> str:
-    """One Chinese sentence that says how the due time follows from the start: for people who doubt it.
+    """One sentence that says how the due time follows from the start: for people who doubt it. In the active language.
 
     ``allowance`` is all that is granted; ``extensions`` says which parts of it came later. With ``at`` (the present, or
     when the clock stopped) the sentence adds by how much it is overdue then. Instants are shown in ``tz`` (default:
@@ -154,9 +162,13 @@ class _Sentence:
         self.year: int | None = None if len(years) > 1 else self.start.year
 
     def text(self) -> str:
-        head = f"{self._instant(self.start)}起算，限{self._limit()}"
-        clauses = [*self._reckoning(), *self._end()]
-        return f"{head}；{'，'.join(clauses)}{self._citation()}。"
+        words = {
+            "start": self._instant(self.start),
+            "limit": self._limit(),
+            "reckoning": _("，").join([*self._reckoning(), *self._end()]),
+            "citation": self._citation(),
+        }
+        return _("%(start)s起算，限%(limit)s；%(reckoning)s%(citation)s。") % words
 
     # -- the parts
 
@@ -165,26 +177,26 @@ class _Sentence:
         words = self.allowance.describe(nominal)
         notes = []
         if self.unit is Unit.WORK_DAYS:
-            notes.append(f"合{_duration(self.allowance.span)}")
+            notes.append(_("合%(span)s") % {"span": _duration(self.allowance.span)})
         if self.extensions:
             original = self.allowance
             for more in self.extensions:
                 original = Allowance(
                     self.unit, minutes=original.minutes - more.minutes, count=original.count - more.count
                 )
-            notes.append(f"原限{original.describe(nominal)}")
-            notes += [f"延期{more.describe(nominal)}" for more in self.extensions]
-        return f"{words}（{'，'.join(notes)}）" if notes else words
+            notes.append(_("原限%(limit)s") % {"limit": original.describe(nominal)})
+            notes += [_("延期%(limit)s") % {"limit": more.describe(nominal)} for more in self.extensions]
+        return _("%(limit)s（%(notes)s）") % {"limit": words, "notes": _("，").join(notes)} if notes else words
 
     def _reckoning(self) -> Iterator[str]:
         if self.unit.is_continuous:
-            yield "昼夜连续计时"
+            yield _("昼夜连续计时")
             yield from (self._pause(pause) for pause in self.pauses if pause[1] != civil.FOREVER)
         elif self.unit is Unit.CIVIL_WORK_DAYS:
-            yield "当日不计"
+            yield _("当日不计")
             yield from self._run_days(self.days[1:])
         elif self.unit.is_civil:
-            yield "当日不计"
+            yield _("当日不计")
             yield from self._civil_days()
         else:
             yield from self._run_days(self.days)
@@ -215,24 +227,30 @@ class _Sentence:
         first, last = run[0], run[-1]
         looks = key[0]
         if looks == "rest":
-            yield f"{self._range(first.on, last.on)}{_rest(run)}"
+            yield _RESTS[_rest(run)]() % {"days": self._range(first.on, last.on)}
         elif looks == "weeks":
-            worked = [day for day in run if day.kind.works]
-            each = "" if self.unit.is_civil else f"每日计{_duration(first.used)}"
-            total = f"（{len(worked)}日）" if each else f"计{len(worked)}日"
-            yield f"{self._range(first.on, last.on)}除周末外{each}{total}"
+            count = sum(day.kind.works for day in run)
+            words = {"days": self._range(first.on, last.on), "count": count, "span": _duration(first.used)}
+            if self.unit.is_civil:
+                yield ngettext("%(days)s除周末外计%(count)s日", "%(days)s除周末外计%(count)s日", count) % words
+            else:
+                yield _("%(days)s除周末外每日计%(span)s（%(count)s日）") % words
         elif looks == "counted":
-            yield f"{self._range(first.on, last.on)}{_made_up(first)}计{len(run)}日"
+            yield _counting(_made_up(first, self._range(first.on, last.on)), len(run))
         elif looks == "none":
             if first.on == self.first and not first.paused and self.allowance.minutes:
-                yield "当日已下班不计"
+                yield _("当日已下班不计")
         elif looks == "whole":
-            each = "每日" if len(run) > 1 else ""
-            yield f"{self._range(first.on, last.on)}{_made_up(first)}{each}计{_duration(first.used)}"
+            words = {"days": _made_up(first, self._range(first.on, last.on)), "span": _duration(first.used)}
+            yield (_("%(days)s每日计%(span)s") if len(run) > 1 else _("%(days)s计%(span)s")) % words
         elif looks == "part":
-            date_words = "当日" if first.on == self.first else self._range(first.on, first.on)
-            when = "" if first.is_whole else f"（{'、'.join(self._span(a, b) for a, b in first.intervals)}）"
-            yield f"{date_words}{_made_up(first)}计{_duration(first.used)}{when}"
+            day = _("当日") if first.on == self.first else self._range(first.on, first.on)
+            words = {"days": _made_up(first, day), "span": _duration(first.used)}
+            if first.is_whole:
+                yield _("%(days)s计%(span)s") % words
+            else:
+                times = _("、").join(self._span(a, b) for a, b in first.intervals)
+                yield _("%(days)s计%(span)s（%(times)s）") % (words | {"times": times})
 
     def _civil_days(self) -> Iterator[str]:
         counted = [day for day in self.days if day.used]
@@ -240,22 +258,25 @@ class _Sentence:
         if self.unit is Unit.CIVIL_MONTHS:
             target = civil.add_months(self.first, self.allowance.count)
             clamped = target.day != self.first.day
-            yield f"{'无对应日，月末日' if clamped else '对应日'}为{self._date(target)}"
+            words = _("无对应日，月末日为%(date)s") if clamped else _("对应日为%(date)s")
+            yield words % {"date": self._date(target)}
             for pause in pauses:
                 if pause[1] != civil.FOREVER:
                     yield self._pause(pause)
             if self.due is not None and counted and counted[-1].on != target:
-                yield f"末日顺延至{self._date(counted[-1].on)}"
+                yield _("末日顺延至%(date)s") % {"date": self._date(counted[-1].on)}
         else:
             yield from self._pauses_until(self.first, pauses)
             for _index, group in groupby(enumerate(counted), key=lambda item: item[1].on.toordinal() - item[0]):
                 run = [day for _, day in group]
-                yield f"{self._range(run[0].on, run[-1].on)}计{len(run)}日"
+                yield _counting(self._range(run[0].on, run[-1].on), len(run))
                 yield from self._pauses_until(run[-1].on + civil.ONE_DAY, pauses)
         if self.due is not None and counted:
             nth = counted[-1]
             if nth.on != self.last:
-                yield f"末日{'放假' if nth.kind is DayKind.HOLIDAY else '休息'}，顺延至{self._date(self.last)}"
+                is_holiday = nth.kind is DayKind.HOLIDAY
+                words = _("末日放假，顺延至%(date)s") if is_holiday else _("末日休息，顺延至%(date)s")
+                yield words % {"date": self._date(self.last)}
 
     def _pauses_until(self, on: date, pauses: list[tuple[int, int]]) -> Iterator[str]:
         while pauses and self.calendar.date_of(from_micros(pauses[0][0])) <= on:
@@ -265,15 +286,20 @@ class _Sentence:
 
     def _pause(self, pause: tuple[int, int]) -> str:
         begin, end = from_micros(pause[0]).astimezone(self.tz), from_micros(pause[1]).astimezone(self.tz)
-        words = f"{self._instant(begin)}至"
-        words += self._time(end) if begin.date() == end.date() else self._instant(end)
-        words += "暂停"
+        first = self._instant(begin)
+        last = self._time(end) if begin.date() == end.date() else self._instant(end)
+        words = _("%(begin)s至%(end)s暂停") % {"begin": first, "end": last}
         if self.unit.is_civil:
             touched = self._touched(pause)
-            measure = "个工作日" if self.unit is Unit.CIVIL_WORK_DAYS else "日"
-            words += f"（占{touched}{measure}，不计）" if touched else "（不影响计日）"
+            if not touched:
+                return words + _("（不影响计日）")
+            if self.unit is Unit.CIVIL_WORK_DAYS:
+                note = ngettext("（占%(count)s个工作日，不计）", "（占%(count)s个工作日，不计）", touched)
+            else:
+                note = ngettext("（占%(count)s日，不计）", "（占%(count)s日，不计）", touched)
+            words += note % {"count": touched}
         elif self.unit.is_working and not self.calendar.worked_between(*pause):
-            words += "（不占工作时间）"
+            words += _("（不占工作时间）")
         return words
 
     def _touched(self, pause: tuple[int, int]) -> int:
@@ -291,45 +317,50 @@ class _Sentence:
         if self.due is None:
             stop = self.segments[-1][1]
             assert stop is not None  # an open segment is always due
-            yield f"{self._instant(stop.astimezone(self.tz))}起暂停"
+            yield _("%(at)s起暂停") % {"at": self._instant(stop.astimezone(self.tz))}
             passed = elapsed_over(self.segments, self.unit, self.calendar, stop)
             if self.unit.is_civil:
-                yield f"已计{sum(1 for day in self.days if day.used)}日"
+                count = sum(1 for day in self.days if day.used)
+                yield ngettext("已计%(count)s日", "已计%(count)s日", count) % {"count": count}
             else:
-                yield f"已计{_duration(passed)}"
-                yield f"余{_duration(self.allowance.span - passed)}"
-            yield "恢复后续计"
+                yield _("已计%(span)s") % {"span": _duration(passed)}
+                yield _("余%(span)s") % {"span": _duration(self.allowance.span - passed)}
+            yield _("恢复后续计")
             return
-        yield f"应于{self._instant(self.due.astimezone(self.tz))}前完成"
+        yield _("应于%(at)s前完成") % {"at": self._instant(self.due.astimezone(self.tz))}
         if self.at is not None and self.at > self.due:
-            yield f"已超时{self._overdue(self.due, self.at)}"
+            late = self._overdue(self.due, self.at)
+            yield _("已超时%(span)s") % {"span": late} if late else _("已超时")
 
     def _overdue(self, due: datetime, at: datetime) -> str:
         if self.unit.is_civil:
             days = (self.calendar.date_of(at) - self.last).days
-            return f"{days}日" if days else ""
+            return ngettext("%(count)s日", "%(count)s日", days) % {"count": days} if days else ""
         late = elapsed_over([(due, at)], self.unit, self.calendar, at)
         if late < timedelta(seconds=1):
             return ""
-        return _duration(late).replace("时", "工作时") if self.unit.is_working else _duration(late)
+        return _duration(late, is_working=self.unit.is_working)
 
     def _citation(self) -> str:
         if self.unit.is_continuous:
             return ""
-        notes = [self.calendar.label] if self.calendar.label else []
+        notes = [str(self.calendar.label)] if self.calendar.label else []
         unknown = [day.on for day in self.days if not day.covered]
         to, begin = self.calendar.covers_to, self.calendar.covers_from
         later = [on for on in unknown if to is not None and on > to]
         if later and to is not None:
             whole_year = to.month == 12 and to.day == 31
-            since = f"{later[0].year}年" if whole_year else f"{to.year}年{to.month}月{to.day}日以后"
-            since += "起" if later[0].year != later[-1].year else ""
+            goes_on = later[0].year != later[-1].year
+            if whole_year:
+                since = (_("%(year)s年起") if goes_on else _("%(year)s年")) % {"year": later[0].year}
+            else:
+                since = (_("%(date)s以后起") if goes_on else _("%(date)s以后")) % {"date": _date(to, with_year=True)}
             # holidays that stand in the law are known before the year's notice says which days are moved
-            by = "法定节日和每周作息" if any(on > to for on in self.calendar.days) else "每周作息"
-            notes.append(f"{since}放假调休安排尚未公布，暂按{by}推算")
+            by = _("法定节日和每周作息") if any(on > to for on in self.calendar.days) else _("每周作息")
+            notes.append(_("%(since)s放假调休安排尚未公布，暂按%(by)s推算") % {"since": since, "by": by})
         if any(begin is not None and on < begin for on in unknown):
-            notes.append(f"{unknown[0].year}年节假日未录入，按每周作息推算")
-        return f"（{'；'.join(notes)}）" if notes else ""
+            notes.append(_("%(year)s年节假日未录入，按每周作息推算") % {"year": unknown[0].year})
+        return _("（%(notes)s）") % {"notes": _("；").join(notes)} if notes else ""
 
     # -- words for dates and times
 
@@ -337,22 +368,26 @@ class _Sentence:
         return instant.astimezone(self.tz).year
 
     def _date(self, on: date) -> str:
-        words = f"{on.month}月{on.day}日"
-        if on.year != self.year:
-            self.year = on.year
-            return f"{on.year}年{words}"
-        return words
+        return _date(on, with_year=self._says_year(on))
+
+    def _says_year(self, on: date) -> bool:
+        """Whether the year is to be said here; from here on it goes without saying."""
+        says, self.year = on.year != self.year, on.year
+        return says
 
     def _range(self, first: date, last: date) -> str:
-        words = self._date(first)
         if first == last:
-            return words
+            return self._date(first)
         if (first.year, first.month) == (last.year, last.month):
-            return f"{words}至{last.day}日"
-        return f"{words}至{self._date(last)}"
+            words = {"month": _(MONTHS[first.month - 1]), "first": first.day, "last": last.day, "year": first.year}
+            if self._says_year(first):
+                return _("%(year)s年%(month)s%(first)s日至%(last)s日") % words
+            return _("%(month)s%(first)s日至%(last)s日") % words
+        begin = self._date(first)
+        return _("%(first)s至%(last)s") % {"first": begin, "last": self._date(last)}
 
     def _instant(self, local: datetime) -> str:
-        return f"{self._date(local.date())}{self._time(local)}"
+        return _("%(date)s%(time)s") % {"date": self._date(local.date()), "time": self._time(local)}
 
     def _time(self, local: datetime) -> str:
         return f"{local.hour}:{local:%M:%S}" if local.second else f"{local.hour}:{local:%M}"
@@ -389,27 +424,48 @@ def _joined(runs: Sequence[Run]) -> Iterator[Run]:
 
 def _is_weekend(run: Run) -> bool:
     key, days = run
-    return key == ("rest", DayKind.WEEKEND) and _rest(days) == "周末"
+    return key == ("rest", DayKind.WEEKEND) and _rest(days) == "weekend"
 
 
 def _rest(run: Sequence[DayUse]) -> str:
     if run[0].kind is DayKind.HOLIDAY:
-        return "放假"
-    return "周末" if all(day.on.weekday() >= SUNDAY - 1 for day in run) else "休息"
+        return "holiday"
+    return "weekend" if all(day.on.weekday() >= SUNDAY - 1 for day in run) else "rest"
 
 
-def _made_up(day: DayUse) -> str:
-    return "调休上班" if day.kind is DayKind.MAKE_UP else ""
+_RESTS: Mapping[str, Callable[[], str]] = {
+    "holiday": lambda: _("%(days)s放假"),
+    "weekend": lambda: _("%(days)s周末"),
+    "rest": lambda: _("%(days)s休息"),
+}
 
 
-def _duration(span: timedelta) -> str:
-    """In hours, minutes and seconds, what is under a second left out: 1时, 59分37秒, 3时0分23秒."""
+def _made_up(day: DayUse, days: str) -> str:
+    return _("%(days)s调休上班") % {"days": days} if day.kind is DayKind.MAKE_UP else days
+
+
+def _counting(days: str, count: int) -> str:
+    return ngettext("%(days)s计%(count)s日", "%(days)s计%(count)s日", count) % {"days": days, "count": count}
+
+
+def _date(on: date, *, with_year: bool) -> str:
+    words = {"year": on.year, "month": _(MONTHS[on.month - 1]), "day": on.day}
+    return (_("%(year)s年%(month)s%(day)s日") if with_year else _("%(month)s%(day)s日")) % words
+
+
+def _duration(span: timedelta, *, is_working: bool = False) -> str:
+    """In hours, minutes and seconds, what is under a second left out: 1时, 59分37秒, 3时0分23秒; or 3工作时."""
     seconds = span // timedelta(seconds=1)
     hours, rest = divmod(seconds, 3600)
     minutes, seconds = divmod(rest, 60)
-    words = f"{hours}时" if hours else ""
-    if minutes or (hours and seconds):
-        words += f"{minutes}分"
-    if seconds or not words:
-        words += f"{seconds}秒"
-    return words
+    if not hours and not minutes:
+        words = _("%(s)s秒")
+    elif not hours:
+        words = _("%(m)s分%(s)s秒") if seconds else _("%(m)s分")
+    elif seconds:
+        words = _("%(h)s工作时%(m)s分%(s)s秒") if is_working else _("%(h)s时%(m)s分%(s)s秒")
+    elif minutes:
+        words = _("%(h)s工作时%(m)s分") if is_working else _("%(h)s时%(m)s分")
+    else:
+        words = _("%(h)s工作时") if is_working else _("%(h)s时")
+    return words % {"h": hours, "m": minutes, "s": seconds}

@@ -1,11 +1,10 @@
 """``manage.py seed_demo``: a city with people and some weeks of cases, in an empty database that is then a demo."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from gridgov.common import clock
@@ -48,22 +47,32 @@ class Command(BaseCommand):
             raise CommandError(str(error.message)) from error
         except KeyboardInterrupt:
             raise CommandError(_("已中断；已有的都在，再次运行即接着来"), returncode=130) from None
-        _new, token = seeding.seed_components(city)
-        scan = reverse("pages:scan", args=[token])
-        self.stdout.write(_("扫码上报的地址（路灯）：%(path)s，接在服务器地址之后") % {"path": scan})
         self.stdout.write(_("演示账号的口令（未改过的话）：%(password)s") % {"password": PASSWORD})
 
     def _seed(self, seed: int, end: datetime) -> None:
-        days: set[Any] = set()
+        days: set[date] = set()
 
-        def tell(at: Any) -> None:
+        def tell(at: datetime) -> None:
             day = clock.local_date(at)
             if day not in days:
                 days.add(day)
-                self.stdout.write(".", ending="")
-                self.stdout.flush()
+                self._say(day)
 
         played = runs.seed_cases(seed, end=end, tell=tell)
-        if played is not None:
+        if played is not None and self.stdout.isatty():
             self.stdout.write("")
         self.stdout.write(summary())
+
+    def _say(self, day: date) -> None:
+        """How far it is, of how much: on a terminal in one line, in a file now and then."""
+        mark = demo.mark_of()
+        if mark is None or mark.start is None or mark.end is None:
+            return
+        first, last = clock.local_date(mark.start), clock.local_date(mark.end)
+        done = {"day": (day - first).days + 1, "days": (last - first).days + 1, "on": f"{day:%Y-%m-%d}"}
+        words = _("正在演过去的日子：第 %(day)d 天，共 %(days)d 天（%(on)s）") % done
+        if self.stdout.isatty():
+            self.stdout.write(f"\r{words}", ending="")
+            self.stdout.flush()
+        elif done["day"] % 10 == 0 or day == last:
+            self.stdout.write(words)

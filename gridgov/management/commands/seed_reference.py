@@ -32,7 +32,7 @@ class Command(BaseCommand):
         try:
             seeded = seeding.seed_people(city, password=password, reset=reset_passwords)
             rules = seeding.seed_routing(city)
-            components, _token = seeding.seed_components(city)
+            components = seeding.seed_components(city)
         except FieldError as error:
             raise CommandError(f"{error.field}: {error.message}") from error
         except DomainError as error:

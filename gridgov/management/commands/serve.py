@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from gridgov.asgi import Application, Part, live
@@ -15,6 +16,7 @@ from gridgov.common.errors import DomainError
 from gridgov.common.observability import tracing
 from gridgov.common.observability.processes import Reporter
 from gridgov.embedded import BeatThread, WorkerThread
+from gridgov.management import seeding
 from gridgov.management.serving import Server, run
 from gridgov.simulation import demo, runs
 from gridgov.simulation.live import Residents
@@ -49,16 +51,24 @@ class Command(BaseCommand):
         if simulate:
             self._make_up()
             parts.append(Residents())
+        lamp = seeding.lamp_token() if demo.mark_of() is not None else ""
         connection.close()
+        where = {"host": host, "port": port}
+
+        def ready() -> None:
+            self.stdout.write(_("已启动：http://%(host)s:%(port)s/ （Ctrl-C 停止）") % where)
+            if lamp:
+                path = reverse("pages:scan", args=[lamp])
+                self.stdout.write(
+                    _("扫码上报的页面（一盏路灯）：http://%(host)s:%(port)s%(path)s") % (where | {"path": path})
+                )
 
         server = Server(
             Application(parts=parts),
             live=live,
             host=host,
             port=port,
-            ready=lambda: self.stdout.write(
-                _("已启动：http://%(host)s:%(port)s/ （Ctrl-C 停止）") % {"host": host, "port": port}
-            ),
+            ready=ready,
         )
         try:
             run(server)
