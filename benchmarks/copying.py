@@ -99,7 +99,7 @@ def _lines(model: type[Model], key: str, own: Sequence[str], *, join: str = "", 
     said = said or {}
     rest = [said.get(column, f't."{column}"') for column in _rest(model)]
     chosen = ", ".join([key, *(f't."{column}"' for column in own), *rest])
-    query = f'COPY (SELECT {chosen} FROM "{model._meta.db_table}" t {join} ORDER BY t.id) TO STDOUT'  # noqa: S608
+    query = f'COPY (SELECT {chosen} FROM "{model._meta.db_table}" t {join} ORDER BY t.id) TO STDOUT'  # noqa: S608 - names of ours
     buffer = io.StringIO()
     with connection.cursor() as cursor:
         cursor.copy_expert(query, buffer)
@@ -336,7 +336,7 @@ class Copier:
             for model in (*self._next, Checkpoint):
                 table = model._meta.db_table
                 cursor.execute(
-                    f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT MAX(id) FROM {table}))"  # noqa: S608
+                    f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT MAX(id) FROM {table}))"  # noqa: S608 - names of ours
                     if _last_id(model)
                     else "SELECT 1"
                 )
@@ -398,7 +398,7 @@ def orphans() -> list[str]:
     with connection.cursor() as cursor:
         for table, column, target in LINKS:
             cursor.execute(
-                f"SELECT COUNT(*) FROM {table} t LEFT JOIN {target} o ON o.id = t.{column} "  # noqa: S608
+                f"SELECT COUNT(*) FROM {table} t LEFT JOIN {target} o ON o.id = t.{column} "  # noqa: S608 - names of ours
                 f"WHERE t.{column} IS NOT NULL AND o.id IS NULL"
             )
             (count,) = cursor.fetchone()

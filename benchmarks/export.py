@@ -63,7 +63,7 @@ def _fill(rows: int) -> None:
     from incidents.services.report import Report  # noqa: PLC0415
     from personnel.roles import Role  # noqa: PLC0415
 
-    call_command("seed_reference", password="nur-zum-messen-2026", stdout=open(os.devnull, "w"))  # noqa: S106
+    call_command("seed_reference", password="nur-zum-messen-2026", stdout=open(os.devnull, "w"))  # noqa: S106 - a city to measure
     acceptor = User.objects.filter(worker__postings__role=Role.ACCEPTOR).order_by("pk").first()
     body = Report(
         source="hotline", category="0201", description="路边有暴露垃圾，影响通行，请尽快清理。" * 3,

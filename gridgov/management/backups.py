@@ -285,7 +285,7 @@ def _run(command: list[str], where: Mapping[str, Any]) -> None:
     names = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD", "PGDATABASE": "NAME"}
     given = {name: str(where[key]) for name, key in names.items() if where.get(key)}
     given |= {f"PG{k.upper()}": str(v) for k, v in where.get("OPTIONS", {}).items() if k.startswith("ssl")}
-    done = subprocess.run(command, env={**os.environ, **given}, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, env={**os.environ, **given}, capture_output=True, text=True, check=False)  # noqa: S603 - pg_dump and its like
     if done.returncode:
         name = Path(command[0]).name
         raise BackupError(_("%(name)s 失败：%(why)s") % {"name": name, "why": done.stderr.strip()[-2000:]})

@@ -5,7 +5,7 @@ A killed process leaves its row, which grows old and is removed after a day.
 
 import logging
 import os
-import socket
+import platform
 import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -75,7 +75,7 @@ class Reporter:
 
 
 def _host() -> str:
-    return socket.gethostname()[:60]
+    return platform.node()[:60]
 
 
 def report(kind: str, *, began: Any = None, figures: Mapping[str, Any] | None = None) -> None:
