@@ -23,6 +23,7 @@ WRITERS = {
     "SavedView": {"dispatch/saved_views.py"},
     "CannedText": {"dispatch/canned_texts.py"},
     "Draft": {"dispatch/drafts.py"},
+    "LoopAudit": {"dispatch/loop_audit/__init__.py"},
 }
 
 

@@ -216,7 +216,7 @@ def outcome() -> tuple[Any, ...]:
     return (
         sorted(Incident.objects.values_list("status", "version", "head_seq", "supervision_level")),
         sorted((action, status) for _number, action, status in entries),
-        sorted(FiredStep.objects.values_list("clock", "fence", "key")),
+        sorted(FiredStep.objects.values_list("clock__kind", "clock__cycle", "fence", "key")),
         sorted(Ticket.objects.values_list("state").annotate(n=Count("pk"))),
         len(notices),
         NoticeDelivery.objects.exclude(state="sent").count(),
