@@ -60,7 +60,9 @@ class PlacedPoint(serializers.Serializer):
 
 
 class PointsAnswer(serializers.Serializer):
-    results = PlacedPoint(many=True, allow_null=True, help_text=_("与points一一对应，不在任何城市的为null"))
+    results = serializers.ListField(
+        child=PlacedPoint(allow_null=True), help_text=_("与points一一对应，不在任何城市的为null")
+    )
     revision = serializers.IntegerField()
 
 
