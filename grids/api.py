@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -51,16 +51,26 @@ class PlaceAnswer(serializers.Serializer):
     revision = serializers.IntegerField(help_text=_("所用区划的修订号"))
 
 
-class PlacedPoint(serializers.Serializer):
-    chain = serializers.ListField(
-        child=serializers.IntegerField(allow_null=True), help_text=_("市、区县、街道、社区、网格的编号")
-    )
-    code = serializers.CharField(help_text=_("最下一级区域的编码"))
-    level = serializers.IntegerField()
+@extend_schema_field(
+    {
+        "type": "array",
+        "items": {
+            "type": ["object", "null"],
+            "properties": {
+                "chain": {"type": "array", "items": {"type": ["integer", "null"]}},
+                "code": {"type": "string"},
+                "level": {"type": "integer"},
+            },
+            "required": ["chain", "code", "level"],
+        },
+    }
+)
+class PlacedPoints(serializers.ListField):
+    """For each point the ids of its city, district, street, community and grid, and the code and level of the last."""
 
 
 class PointsAnswer(serializers.Serializer):
-    results = PlacedPoint(many=True, allow_null=True, help_text=_("与points一一对应，不在任何城市的为null"))
+    results = PlacedPoints(help_text=_("与points一一对应，不在任何城市的为null"))
     revision = serializers.IntegerField()
 
 

@@ -13,29 +13,28 @@ def refusals(result: dict[str, Any], generator: Any, request: Any, public: bool)
     """Refusals are ``application/problem+json``; and those that any such endpoint may answer with are there.
 
     What has parameters or a body may be wrong (400), what has a body may be too large or of another kind (413, 415),
-    what is reached by an id may not exist (404), what needs a sign-in may lack it (401).
+    what is reached by an id may not exist (404), what needs a sign-in may lack it (401), what writes may lack the token
+    against forged requests or be refused to the person (403).
     """
-    for operation in _operations(result):
+    for method, operation in _operations(result):
         responses = operation["responses"]
-        for code in _common(operation):
-            responses.setdefault(code, {"content": {"application/json": {"schema": _PROBLEM}}, "description": ""})
-            responses[code]["description"] = responses[code]["description"] or refusal(int(code))
+        for code in _common(method, operation):
+            responses.setdefault(code, {"description": refusal(int(code))})
         for code, response in responses.items():
-            content = response.get("content", {})
-            if code >= "400" and "application/json" in content:
-                content[MEDIA_TYPE] = content.pop("application/json")
+            if code >= "400":
+                response["content"] = {MEDIA_TYPE: {"schema": _PROBLEM}}
         operation["responses"] = dict(sorted(responses.items()))
     return result
 
 
-def _operations(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _operations(result: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for item in result["paths"].values():
         for method, operation in item.items():
             if method != "parameters":
-                yield operation
+                yield method, operation
 
 
-def _common(operation: dict[str, Any]) -> Iterator[str]:
+def _common(method: str, operation: dict[str, Any]) -> Iterator[str]:
     places = {parameter["in"] for parameter in operation.get("parameters", ())}
     if "requestBody" in operation:
         yield from ("400", "413", "415")
@@ -45,3 +44,5 @@ def _common(operation: dict[str, Any]) -> Iterator[str]:
         yield "404"
     if {} not in operation.get("security", [{}]):
         yield "401"
+        if method != "get":
+            yield "403"

@@ -51,6 +51,7 @@ def test_refusals_are_problems_in_their_own_media_type(schema: Any) -> None:
     file = schema["paths"]["/api/v1/attachments/{id}/"]["get"]["responses"]
     assert {"image/jpeg", "application/pdf"} <= set(file["200"]["content"])
     assert "404" in file
+    assert "403" in schema["paths"]["/api/v1/texts/{id}/"]["delete"]["responses"]
 
 
 @pytest.mark.django_db
@@ -93,3 +94,8 @@ def test_documents_need_no_other_server(client: Client) -> None:
         if source.startswith("/static/"):
             assert client.get(source).status_code == 200, source
     assert b"openapi: 3.1" in client.get("/api/schema/").content
+
+
+def test_address_that_is_none_is_a_problem_for_who_has_no_form_either() -> None:
+    answer = Client(enforce_csrf_checks=True).post("/api/v1/tickets/x/sign/")
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")

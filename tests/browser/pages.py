@@ -46,6 +46,7 @@ PAGES: Mapping[str, Callable[[Stage], list[str]]] = {
     "": lambda stage: ["/login/", f"/c/{stage.code}/", f"/r/{stage.token}/", "/nowhere/"],
     "acceptor": lambda stage: [
         "/work/accept/", "/work/accept/?category=0301", "/queue/accept/", "/queue/file/", "/report/", "/notices/",
+        "/exports/",
         f"/cases/{stage.numbers['reported']}/", f"/cases/{stage.numbers['handled']}/",
         f"/cases/{stage.numbers['closed']}/",
         f"/cases/{stage.numbers['reported']}/compare/{stage.numbers['accepted']}/",
@@ -68,4 +69,5 @@ PAGES: Mapping[str, Callable[[Stage], list[str]]] = {
     "grid_worker": lambda stage: ["/tasks/", "/report/", "/inbox/", "/assessments/mine/", "/assessments/scheme/"],
     "grid_leader": lambda stage: ["/today/", "/assessments/"],
     "leader": lambda stage: ["/dashboard/", "/dashboard/figures/open_cases/"],
+    "system_admin": lambda stage: ["/ops/", "/ops/system/"],
 }  # fmt: skip

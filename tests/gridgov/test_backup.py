@@ -53,6 +53,8 @@ class Target:
             **os.environ, "DJANGO_SETTINGS_MODULE": "gridgov.settings", "GRIDGOV_DATA_DIR": str(self.folder),
             "MEDIA_ROOT": str(self.folder / "media"), "CHECKPOINT_FILE": str(self.folder / "checkpoints.log"),
             "SECRET_KEY": settings.SECRET_KEY, "JOURNAL_KEY": settings.JOURNAL_KEY, "PYTHONIOENCODING": "utf-8",
+            # asked for by the checks of a deployment on PostgreSQL; nothing is sent there
+            "REDIS_URL": "" if self.is_sqlite else "redis://127.0.0.1:1/0",
             "DATABASE_URL": f"sqlite:///{self.folder / 'restored.sqlite3'}" if self.is_sqlite else backups._address(
                 connection.settings_dict | {"NAME": self.name}
             ),

@@ -77,6 +77,7 @@ def test_requests_are_counted_by_route_method_and_status(world):
 def test_machines_that_ask_every_few_seconds_leave_no_line(client, lines):
     client.get("/livez")
     client.get("/readyz")
+    client.get("/static/css/base.css")
     assert lines() == []
 
 

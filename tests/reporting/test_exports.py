@@ -99,7 +99,7 @@ def test_cell_is_never_a_formula(world, start):
 
 def test_text_with_what_no_spreadsheet_holds_is_written_without_it(world):
     world.report()
-    Incident.objects.update(description='第一行\n"引号",\x00\x0b\ufffe，完')
+    Incident.objects.update(description='第一行\n"引号",\x01\x0b\ufffe，完')
     export = begun(world, form="xlsx")
     run()
     sheet = openpyxl.load_workbook(io.BytesIO(content(export, world)), read_only=True).active

@@ -18,7 +18,7 @@ logger = logging.getLogger("gridgov.request")
 
 HEADER = "X-Request-ID"
 #: Asked by machines every few seconds: no log line of theirs.
-QUIET = frozenset({"livez", "readyz", "healthz", "metrics"})
+QUIET = frozenset({"livez", "readyz", "healthz", "metrics", "static"})
 #: PostgreSQL's word for a statement that was cancelled, by its timeout for one.
 _CANCELLED = "57014"
 
@@ -59,7 +59,8 @@ class Observed:
         return answer
 
     def _tell(self, request: HttpRequest, response: HttpResponse, work: context.Work, seconds: float) -> None:
-        route, method = work.where or "-", request.method if request.method in _METHODS else "other"
+        route = work.where or ("static" if request.path.startswith(settings.STATIC_URL) else "-")
+        method = request.method if request.method in _METHODS else "other"
         status = response.status_code
         metrics.requests.labels(route, method, str(status)).inc()
         metrics.request_seconds.labels(route, method).observe(seconds)
