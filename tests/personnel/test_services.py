@@ -459,3 +459,13 @@ def test_sync_roles_repairs_what_a_group_gives(world):
     assert not may(world.people["verifier"], Capability.CLOSE, area)
     assert services.sync_roles() == 0
     assert Role.VERIFIER.label == "核查员"
+
+
+def test_security_administrator_takes_a_posting_and_gives_none(world):
+    posting = Posting.objects.get(worker=world.workers["verifier"])
+    for login in ("audit_admin", "acceptor"):
+        with pytest.raises(NotPermitted):
+            services.end_posting(posting=posting, ends_on=today(), reason="调查期间", by=world.people[login])
+    services.end_posting(posting=posting, ends_on=today(), reason="调查期间", by=world.people["security_admin"])
+    posting.refresh_from_db()
+    assert (posting.ends_on, posting.ended_reason) == (today(), "调查期间")
