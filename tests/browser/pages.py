@@ -44,6 +44,8 @@ class Stage:
 #: login → the paths that it opens; the empty login is the public.
 PAGES: Mapping[str, Callable[[Stage], list[str]]] = {
     "": lambda stage: ["/login/", f"/c/{stage.code}/", f"/r/{stage.token}/", "/nowhere/"],
+    "security_admin": lambda stage: ["/security/", "/security/?text=受理", "/account/", "/account/factor/"],
+    "audit_admin": lambda stage: ["/audit/", "/audit/?group=access&since=2020-01-01"],
     "acceptor": lambda stage: [
         "/work/accept/", "/work/accept/?category=0301", "/queue/accept/", "/queue/file/", "/report/", "/notices/",
         "/exports/",

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth import authenticate
 from django.core.management import CommandError, call_command
 from django.db import transaction
+from django.http import HttpRequest
 from django.urls import reverse
 
 from dispatch.models import EscalationTarget, RoutingRule
@@ -56,7 +57,7 @@ def test_seed_gives_one_account_a_role_whose_printed_password_signs_in(printed):
     assert len(listed) == 14  # one a role, and the chief who closes where the other decided a request
     assert len(set(listed.values())) == 14
     for login, password in listed.items():
-        assert authenticate(username=login, password=password) is not None, login
+        assert authenticate(HttpRequest(), username=login, password=password) is not None, login
     held = Posting.objects.filter(worker__user__username__in=listed).values_list("role", flat=True)
     assert set(held) == set(Role.values)
 
@@ -127,12 +128,12 @@ def test_second_run_changes_nothing_and_says_that_the_accounts_exist(printed):
     assert counts() == before
     assert said.count("（已存在，口令未变）") == 14
     assert PASSWORD not in said
-    assert authenticate(username="acceptor", password=PASSWORD) is None
+    assert authenticate(HttpRequest(), username="acceptor", password=PASSWORD) is None
 
 
 def test_passwords_are_reset_when_asked(printed):
     seed(password=PASSWORD, reset_passwords=True)
-    assert authenticate(username="acceptor", password=PASSWORD) is not None
+    assert authenticate(HttpRequest(), username="acceptor", password=PASSWORD) is not None
 
 
 def test_weak_password_is_refused_and_nothing_changed(printed):

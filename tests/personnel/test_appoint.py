@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth import authenticate
 from django.db import connection
+from django.http import HttpRequest
 from django.test.utils import CaptureQueriesContext
 
 from gridgov.common import clock
@@ -72,7 +73,7 @@ def test_appointing_many_leaves_what_hiring_and_posting_each_does(world):
             starts_on=today(),
         )  # fmt: skip
         assert traces(person["login"]) == traces(f"{person['login']}_by_hand")
-    assert authenticate(username="many_2", password="long-enough-2026") is not None
+    assert authenticate(HttpRequest(), username="many_2", password="long-enough-2026") is not None
     assert permissions.sync_members(today()) == (0, 0)
 
 

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 from django.contrib.auth import authenticate
 from django.db import IntegrityError, transaction
+from django.http import HttpRequest
 
 from gridgov.common import clock
 from gridgov.common.errors import FieldError, NotPermitted
@@ -118,12 +119,12 @@ def test_department_with_people_is_not_switched_off(world):
 def test_hired_without_password_cannot_sign_in(world, newcomer):
     assert not newcomer.user.has_usable_password()
     assert (newcomer.name, newcomer.phone) == ("新来的", "")
-    assert authenticate(username="newcomer", password="") is None
+    assert authenticate(HttpRequest(), username="newcomer", password="") is None
 
 
 def test_hired_with_password_signs_in(world):
     services.hire(login="ming", name="明", number="N2", phone=" 13800001111 ", password="changed-2026")
-    user = authenticate(username="ming", password="changed-2026")
+    user = authenticate(HttpRequest(), username="ming", password="changed-2026")
     assert user.worker.phone == "13800001111"
     assert "changed" not in str(audited("worker.hire").detail)
 
@@ -458,3 +459,13 @@ def test_sync_roles_repairs_what_a_group_gives(world):
     assert not may(world.people["verifier"], Capability.CLOSE, area)
     assert services.sync_roles() == 0
     assert Role.VERIFIER.label == "核查员"
+
+
+def test_security_administrator_takes_a_posting_and_gives_none(world):
+    posting = Posting.objects.get(worker=world.workers["verifier"])
+    for login in ("audit_admin", "acceptor"):
+        with pytest.raises(NotPermitted):
+            services.end_posting(posting=posting, ends_on=today(), reason="调查期间", by=world.people[login])
+    services.end_posting(posting=posting, ends_on=today(), reason="调查期间", by=world.people["security_admin"])
+    posting.refresh_from_db()
+    assert (posting.ends_on, posting.ended_reason) == (today(), "调查期间")
