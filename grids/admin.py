@@ -37,12 +37,20 @@ class MembershipInline(ShownInline):
     """Who holds which role here: told by postings, changed there."""
 
     model = AreaMembership
-    fields = readonly_fields = ["user", "role", "starts_on", "ends_on"]
+    fields = readonly_fields = ["who", "role_name", "starts_on", "ends_on"]
     verbose_name_plural = _("在此任职的人")
     show_change_link = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AreaMembership]:
         return super().get_queryset(request).select_related("user").order_by("role", "starts_on")
+
+    @admin.display(description=_("人员"))
+    def who(self, row: AreaMembership) -> str:
+        return str(row.user)
+
+    @admin.display(description=_("角色"))
+    def role_name(self, row: AreaMembership) -> str:
+        return row.role
 
 
 @admin.register(Area)

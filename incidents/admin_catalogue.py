@@ -144,8 +144,7 @@ class CategoryAdmin(ServiceAdmin):
     about = _("可上报的问题：部件和事件的大类、小类。时限先看立案条件，再看类别，最后是默认时限。")
     form = CategoryForm
     list_display = [
-        "code", "name", "kind", "parent", "holder_level", "limits_in_words", "is_urgent", "is_confidential",
-        "is_active",
+        "code", "name", "kind", "parent", "holder_level", "limits_in_words", "marks", "is_active",
     ]  # fmt: skip
     list_display_links = ["code", "name"]
     list_filter = [
@@ -155,6 +154,14 @@ class CategoryAdmin(ServiceAdmin):
     search_fields = ["code", "name", "parent__name"]
     list_select_related = ["parent"]
     fields = [*CategoryForm.Meta.fields, "limits"]
+
+    @admin.display(description=_("特别"))
+    def marks(self, category: Category) -> str:
+        marked = (
+            (category.is_urgent, _("紧急")), (category.is_confidential, _("保密")),
+            (category.is_answerable, _("可直接答复")), (category.is_must_report, _("须报告上级")),
+        )  # fmt: skip
+        return "、".join(str(word) for is_so, word in marked if is_so) or "—"
 
     @admin.display(description=_("自有时限"))
     def limits_in_words(self, category: Category) -> str:

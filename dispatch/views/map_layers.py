@@ -14,7 +14,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
-from dispatch.views.maps import MOST_POINTS, NEAR, box_of, level_for, must_see, packed, snapped, whole
+from dispatch.views.maps import MOST_POINTS, box_of, level_for, must_see, packed, snapped, whole
 from dispatch.views.shell import page
 from dispatch.visibility import areas_held, scope_of
 from gridgov.common import clock
@@ -26,6 +26,8 @@ from grids.outlines import DETAILS, NAME_LENGTH, zone_outlines
 from grids.spatial import AreaRecord, areas
 
 MOST_BYTES = 60_000
+#: From so near on components are shown one by one: there are more of them than of cases.
+NEAR = 13
 KEPT_SECONDS = 60
 Box = tuple[float, float, float, float]
 

@@ -84,6 +84,7 @@ class CalendarVersionForm(forms.ModelForm):
 
 class CalendarDayInline(ShownInline):
     model = CalendarDay
+    classes = ["collapse"]
     show_change_link = False
     fields = readonly_fields = ["on", "kind", "name", "intervals"]
 

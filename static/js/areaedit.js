@@ -16,9 +16,10 @@ const map = L.map(host, { attributionControl: false, keyboard: false, zoomSnap: 
 map.pm.setGlobalOptions({ allowSelfIntersection: true, snapDistance: 14, hideMiddleMarkers: false });
 for (const source of config.tiles) L.tileLayer(source.url, { subdomains: source.subdomains, maxNativeZoom: source.max_zoom, maxZoom: 21 }).addTo(map);
 L.control.scale({ imperial: false, position: "bottomleft" }).addTo(map);
-for (const [name, order] of [["around", 395], ["faults", 450]]) map.createPane(name).style.zIndex = order;
-map.getPane("around").style.pointerEvents = "none";
-map.getPane("faults").style.pointerEvents = "none";
+for (const [name, order] of [["around", 405], ["faults", 450], ["names", 460]]) {
+  map.createPane(name).style.zIndex = order;
+  map.getPane(name).style.pointerEvents = "none";
+}
 const faults = L.layerGroup().addTo(map);
 
 let shown = null; // what the server told
@@ -50,6 +51,15 @@ function put(one, shape) {
 function handles() {
   target.layer.pm.disable();
   target.layer.pm.enable({ snappable: true, snapDistance: 14, allowSelfIntersection: true, removeVertexOn: "contextmenu" });
+  labelled();
+}
+
+/** The handles have names; who moves corners by keyboard does it with the map's own keys, not through a hundred handles. */
+function labelled() {
+  for (const icon of host.querySelectorAll(".marker-icon")) {
+    icon.tabIndex = -1;
+    icon.setAttribute("aria-label", icon.classList.contains("marker-icon-middle") ? gettext("边线中点") : gettext("顶点"));
+  }
 }
 
 /** After the target was changed by hand: neighbours follow, the step can be taken back, the server is asked. */
@@ -69,6 +79,7 @@ function drawn() {
     }
   }
   target.shape = after;
+  labelled();
   told();
 }
 
@@ -252,7 +263,7 @@ function fit() {
 
 function name(one) {
   const icon = L.divIcon({ className: "gg-ae-name", html: made("span", "", one.name), iconSize: null });
-  L.marker([one.label[1], one.label[0]], { icon, interactive: false, keyboard: false, pane: "around", pmIgnore: true }).addTo(map);
+  L.marker([one.label[1], one.label[0]], { icon, interactive: false, keyboard: false, pane: "names", pmIgnore: true }).addTo(map);
 }
 
 async function begin() {

@@ -292,6 +292,16 @@ export class AreaMap extends EventTarget {
       }
       this.#legend.append(kinds);
     }
+    const others = element("ul");
+    if (this.#served.isOn("components")) others.append(this.#row(mark("component"), this.#words.components));
+    if (this.#served.isOn("duty")) others.append(this.#row(element("span", "gg-map-duty-key", "n/m"), this.#words.covered));
+    if (others.childElementCount) this.#legend.append(others);
+  }
+
+  #row(sign, words) {
+    const row = element("li");
+    row.append(sign, words);
+    return row;
   }
 
   // --- names that do not lie over each other ----------------------------------------------------------------------
@@ -442,7 +452,7 @@ export class AreaMap extends EventTarget {
     tool("＋", this.#words.zoom_in, () => this.#map.zoomIn());
     tool("－", this.#words.zoom_out, () => this.#map.zoomOut());
     tool("◱", this.#words.fit, () => this.fit());
-    const served = (name) => ({ key: name, label: this.#words[name], on: false, act: (on) => this.#served.show(name, on), extra: true });
+    const served = (name) => ({ key: name, label: this.#words[name], on: false, act: (on) => { this.#served.show(name, on); this.#colour(); }, extra: true });
     const entries = [
       { key: "areas", label: this.#words.areas, on: true, act: (on) => this.#showAreas(on) },
       { key: "cases", label: this.#words.cases, on: this.#casesOn, act: (on) => { this.showCases(on); this.#colour(); } },

@@ -1,9 +1,11 @@
 // What a map shows beside areas and cases, and the choice of it: components, where grid workers are posted, zones, the
 // lines of the level below, tiles. The choice is kept in this browser for each kind of page.
-import { element, unpacked } from "./mapmarks.js";
+import { element, mark, unpacked } from "./mapmarks.js";
 
 const L = window.L;
 const WAIT_MS = 180;
+//: A zone that is narrower on the screen has no name there.
+const NAMED_PX = 110;
 
 /** The switches. `entries`: { key, label, on, act(on), extra } in order; those with `extra` are behind "more layers". */
 export class LayerChoice {
@@ -151,7 +153,7 @@ export class ServedLayers {
     button.type = "button";
     button.title = `${name} · ${state}`;
     button.setAttribute("aria-label", `${this.#words.components} ${name} ${state} ${code}`);
-    button.append(element("i"));
+    button.append(mark("component"));
     this.#mark("components", lat, lon, button, [16, 16]);
     button.addEventListener("click", (event) => {
       event.stopPropagation(); // or the map would close at once what opens here
@@ -196,6 +198,10 @@ export class ServedLayers {
       for (const line of lines) {
         L.polyline(unpacked(line, unit), { pane: "zones", className: `gg-zone gg-zone-${kind}`, interactive: false, smoothFactor: 0 }).addTo(this.#groups.get("zones"));
       }
+      const points = lines.flatMap((line) => unpacked(line, unit));
+      const bounds = points.length ? L.latLngBounds(points) : null;
+      const wide = bounds ? this.#map.latLngToLayerPoint(bounds.getNorthEast()).x - this.#map.latLngToLayerPoint(bounds.getSouthWest()).x : NAMED_PX;
+      if (wide < NAMED_PX) continue;
       const icon = L.divIcon({ className: "gg-map-mark", html: element("span", "gg-zone-name", name), iconSize: null });
       L.marker([lat, lon], { pane: "zones", icon, keyboard: false, interactive: false }).addTo(this.#groups.get("zones"));
     }

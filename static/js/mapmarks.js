@@ -5,6 +5,7 @@ const MARKS = {
   over: "M8 1.5 15 14H1Z",
   soon: "M8 .8 15.2 8 8 15.2 .8 8Z",
   paused: "M2.5 2.5h11v11h-11Z",
+  component: "M6 2h4v4h4v4h-4v4H6v-4H2V6h4Z",
   normal: "M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11Z",
 };
 
