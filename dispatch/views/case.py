@@ -110,6 +110,7 @@ def _shown(
         "incident": view.case.incident,
         "subject": parts.subject(view),
         "title": parts.title(view),
+        "kind": parts.kind(view),
         "group": parts.group(view),
         "place": parts.place(view),
         "opening": parts.opening(view),

@@ -21,7 +21,7 @@ from gridgov.common.business_time import remaining
 from gridgov.common.json_rows import instant
 from grids.spatial import areas
 from incidents.catalogue import catalogue
-from incidents.models import Incident
+from incidents.models import Category, Incident
 from incidents.workflow import DECIDERS, ENDED, STAGE_OF, RequestKind, Stage, Status
 from personnel.selectors import department_tree
 
@@ -57,6 +57,14 @@ def title(view: CaseView) -> str:
     """井盖缺失 · 福利西路 128 号门前."""
     parts = [subject(view), view.case.incident.address]
     return " · ".join(part for part in parts if part)
+
+
+def kind(view: CaseView) -> str:
+    """事件 / 市容环境: what the subject is one of."""
+    known = catalogue()
+    category = known.category(view.case.incident.category_id)
+    parent = known.category(category.parent_id) if category is not None else None
+    return " / ".join([str(Category.Kind(parent.kind).label), parent.name]) if parent is not None else ""
 
 
 def group(view: CaseView) -> str:

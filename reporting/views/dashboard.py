@@ -259,7 +259,9 @@ def _name_of(stage: LoopStage) -> str:
 
 
 def _stages(shown: Dashboard, asked: Asked) -> list[Stage]:
-    most = max([len(row.standing.hits) for row in shown.funnel] + [1])
+    # what is closed is no work of the loop: it is counted, and its bar would dwarf the others
+    open_ = [len(row.standing.hits) for row in shown.funnel if row.stage is not LoopStage.EVALUATE]
+    most = max([*open_, 1])
 
     def part(figure: Any, key: str, row: boards.StageRow, definition: str, tone: str = "") -> Said:
         one = present.said(figure, key, asked, tone=tone, stage=row.stage.value)
@@ -274,7 +276,7 @@ def _stages(shown: Dashboard, asked: Asked) -> list[Stage]:
                 part(row.standing, "standing", row, "stage_open"),
                 part(row.overdue, "overdue", row, "stage_overdue", "over"),
                 part(row.due_soon, "due_soon", row, "stage_due_soon", "soon"),
-                round(100 * whole_ / most),
+                0 if row.stage is LoopStage.EVALUATE else round(100 * whole_ / most),
                 round(100 * over / most, 1),
                 round(100 * soon / most, 1),
             )

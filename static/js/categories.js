@@ -27,8 +27,8 @@ export function categoryBox(select, rows, { beside = false } = {}) {
     if (!wanted) return rows.filter(([, , parent]) => parent === chosen()?.[2]).slice(0, MOST).map(option);
     const latin = /^[a-z0-9]+$/.test(wanted);
     const rank = ([code, name, parent, initials]) =>
-      name.startsWith(text) ? 0 : latin && initials.includes(`|${wanted}`) ? 1 : name.includes(text) ? 2 : code.startsWith(wanted) ? 3 : latin && wanted.length > 1 && initials.includes(wanted) ? 4 : parent.includes(text) ? 5 : 9;
-    return rows.map((row) => [rank(row), row]).filter(([value]) => value < 9).sort(([one], [other]) => one - other).slice(0, MOST).map(([, row]) => option(row));
+      name === text || (latin && `${initials}|`.includes(`|${wanted}|`)) ? 0 : name.startsWith(text) ? 1 : latin && initials.includes(`|${wanted}`) ? 1 : name.includes(text) ? 2 : code.startsWith(wanted) ? 3 : latin && wanted.length > 1 && initials.includes(wanted) ? 4 : parent.includes(text) ? 5 : 9;
+    return rows.map((row) => [rank(row), row]).filter(([value]) => value < 9).sort(([one, [, name]], [other, [, longer]]) => one - other || name.length - longer.length).slice(0, MOST).map(([, row]) => option(row));
   }, { first: true });
   combo.addEventListener("chosen", ({ detail }) => {
     select.value = detail.code;

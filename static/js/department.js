@@ -235,7 +235,8 @@ async function done(form, { done: words, number: of }) {
   const row = rowOf(of);
   if (row) {
     // it keeps its place until the list is asked for anew
-    const badge = Object.assign(document.createElement("span"), { className: "gg-live-word gg-badge gg-badge-ok", textContent: words });
+    row.dataset.done = words.replace(/[。.]$/, "");
+    const badge = Object.assign(document.createElement("span"), { className: "gg-live-word gg-badge gg-badge-ok", textContent: row.dataset.done });
     find(".gg-live-word", row)?.remove();
     find("[data-live-status]", row)?.append(badge);
     for (const old of all("form", row)) old.remove();
@@ -249,8 +250,15 @@ async function counts() {
   const answer = await fetch(`/inbox/?tab=${encodeURIComponent(list.dataset.tab)}`, { cache: "no-store" }).catch(() => null);
   if (!answer?.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const [mine, theirs] = [find("[data-live-counts]"), find("[data-live-counts]", page)];
-  if (theirs) mine.innerHTML = theirs.innerHTML;
+  count(page);
+}
+
+/** The tabs and, on a phone, the bar below say the same. */
+function count(page) {
+  for (const part of ["[data-live-counts]", ".gg-dbottom"]) {
+    const [mine, theirs] = [find(part), find(part, page)];
+    if (mine && theirs && mine.innerHTML !== theirs.innerHTML) mine.innerHTML = theirs.innerHTML;
+  }
 }
 
 // --- by hand ----------------------------------------------------------------------------------------------------
@@ -300,7 +308,10 @@ addEventListener("popstate", () => {
   else location.reload();
 });
 
-document.addEventListener("gg:list", mark);
+document.addEventListener("gg:list", ({ detail: page }) => {
+  count(page);
+  mark();
+});
 live.on("case", ({ n, seq }) => {
   const ticket = shown();
   if (n !== number || !ticket || seq <= Number(ticket.dataset.seq)) return;

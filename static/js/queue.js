@@ -138,17 +138,35 @@ function changed(row, now) {
 }
 
 function renew(row, now) {
+  delete row.dataset.done;
   Object.assign(row.dataset, now.dataset);
   row.classList.remove("gg-left");
   const picked = row.querySelector(".gg-wpick:checked") !== null;
   row.replaceChildren(...now.cloneNode(true).childNodes);
   if (picked) row.querySelector(".gg-wpick").checked = true;
   badge(row, list.dataset.wordsChanged, "gg-badge-live");
+  recount();
 }
 
 function left(row, words) {
   row.classList.add("gg-left");
-  badge(row, words, "");
+  // what was done here says more than that it is gone
+  badge(row, row.dataset.done ?? words, "");
+  recount();
+}
+
+/** Each head says how many of its rows are still to be worked. */
+function recount() {
+  let head = null;
+  const counts = new Map();
+  for (const one of list.querySelectorAll(".gg-group, [data-number]")) {
+    if (one.matches(".gg-group")) counts.set((head = one), 0);
+    else if (head && !one.classList.contains("gg-left")) counts.set(head, counts.get(head) + 1);
+  }
+  for (const [one, count] of counts) {
+    const said = one.querySelector("span");
+    said.textContent = `${count}${said.textContent.endsWith("+") ? "+" : ""}`;
+  }
 }
 
 /** The row of a case that was dealt with here: said at once, before the word of it comes back. */

@@ -39,7 +39,8 @@ def test_closed_loop_by_hand(city: World, signed_in, picture):
 
     worker = signed_in("grid_worker", width=390)
     worker.get_by_role("link", name="上报").first.click()
-    worker.get_by_label("搜索类别").fill("暴露")
+    worker.get_by_label("搜索类别").fill("bllj")
+    worker.get_by_role("option", name="暴露垃圾 市容环境").click()
     expect(worker.locator("select[name=category]")).to_have_value("0201")
     worker.get_by_label("照片").set_input_files(picture)
     worker.get_by_label("情况描述").fill("路边堆放垃圾")
