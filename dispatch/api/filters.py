@@ -108,6 +108,11 @@ def _by_text(text: str, by: Actor) -> Part:
     return Part(None, (), lambda cases: cases.filter(said))
 
 
+def looks_for_words(given: Mapping[str, str]) -> bool:
+    """Whether the query looks for words in texts, for which there is no index."""
+    return "text" in given and not _NUMBER.match(given["text"].strip().upper())
+
+
 _SIMPLE: Mapping[str, Callable[[str, Actor], Part]] = {
     "area": _by_area,
     "status": _by_status,

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.db.models import Max
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -11,16 +12,24 @@ from rest_framework.views import APIView
 
 from dispatch import loop, reporters, requests
 from dispatch.api import answers, bodies, shapes
-from dispatch.api.filters import CASE_FILTERS, ORDERS, order_of, parts_of
+from dispatch.api.filters import CASE_FILTERS, ORDERS, looks_for_words, order_of, parts_of
 from dispatch.case_list import Part, rows_of, scope_of_lists
 from dispatch.models import Request as Asked
 from dispatch.selectors import case_view
 from gridgov.common import clock
 from gridgov.common.api import PAGE_PARAMETERS, Keyset, answer, check, flag, only, paged, whole
 from grids.capabilities import Capability
+from incidents.models import Incident
 from incidents.workflow import Stage, Status
 
-_PAGES = {"newest": Keyset(descending=True), "due": Keyset("due_at")}
+#: Words are looked for in so many cases a page; ``next`` goes on from there, so that no page takes long.
+LOOKED_THROUGH = 20_000
+_PAGES = {
+    "newest": Keyset(descending=True),
+    "due": Keyset("due_at"),
+    # of a span of time: by when they were received, which an index finds, and ids follow but for imported cases
+    "received": Keyset("received_at", descending=True, nullable=False),
+}
 
 PAGING = [
     OpenApiParameter("cursor", str, description=_("上一页的next所带")),
@@ -37,7 +46,11 @@ _FILTERS = [
     OpenApiParameter("due_before", str, description=_("当前到期早于此时间")),
     OpenApiParameter("received_from", str, description=_("收到时间起（日期或时间）")),
     OpenApiParameter("received_to", str, description=_("收到时间止（日期含当日）")),
-    OpenApiParameter("text", str, description=_("编号开头，或地址、描述中的文字")),
+    OpenApiParameter(
+        "text",
+        str,
+        description=_("编号开头，或地址、描述中的文字；文字每页在两万件内查找，未查完时results可少于一页而next不为空"),
+    ),
     OpenApiParameter("mine", bool, description=_("与我有关：我核实、核查、处置或上报的")),
     OpenApiParameter("order", str, enum=list(ORDERS), description=_("newest（默认）或due（最先到期在前）")),
 ]
@@ -47,6 +60,12 @@ def _after(page: Keyset, at: datetime | None, pk: int) -> Part:
     if at is None or not page.column:
         return Part("after", (pk,), lambda cases, pk: cases.filter(page.beyond((None, pk))))
     return Part("after_at", (at, pk), lambda cases, at, pk: cases.filter(page.beyond((at, pk))))
+
+
+def _floor(mark: tuple[datetime | None, int] | None) -> int:
+    """The oldest id that is looked through from the mark (or the newest case) down; 0 where that is all of them."""
+    top = mark[1] if mark is not None else (Incident.objects.aggregate(last=Max("id"))["last"] or 0) + 1
+    return max(0, top - LOOKED_THROUGH)
 
 
 class Incidents(APIView):
@@ -64,13 +83,20 @@ class Incidents(APIView):
         order = order_of(given)
         # a person's own cases may lie outside his area
         is_mine = "mine" in given and flag("mine", given["mine"])
+        if order == "newest" and ("received_from" in given or "received_to" in given):
+            order = "received"
         page = _PAGES[order]
         size, mark = page.size(given), page.mark(given)
         parts = [scope_of_lists(by, wide=is_mine), *parts_of(given, by, now=now)]
         if mark is not None:
             parts.append(_after(page, *mark))
+        floor = _floor(mark) if order == "newest" and looks_for_words(given) else 0
+        if floor:
+            parts.append(Part("floor", (floor,), lambda cases, pk: cases.filter(id__gte=pk)))
         found = rows_of(parts, order, page.ordered, size + 1)
-        rows, cursor = page.cut(found, size, lambda row: (row["due_at"], row["id"]))
+        rows, cursor = page.cut(found, size, lambda row: (row[page.column] if page.column else None, row["id"]))
+        if cursor is None and floor:
+            cursor = page.cursor(None, floor)
         return paged(request, shapes.case_rows(rows, now), cursor)
 
     @extend_schema(
