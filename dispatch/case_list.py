@@ -1,4 +1,4 @@
-"""The rows of a list of cases in one statement, whose SQL is worked out once for each *kind* of question.
+"""Cases for lists and maps, in one statement whose SQL is worked out once for each *kind* of question.
 
 To build and compile the query of a list costs the ORM more than PostgreSQL takes to answer it. So what is asked comes
 in parts: each says what kind of condition it is (``shape``), its values, and how the condition is made of any values
@@ -21,7 +21,7 @@ from dispatch.visibility import cases_of, in_areas, named_or_open
 from gridgov.common.prepared import PreparedRows
 from grids import permissions
 from grids.models import LEVEL_NAMES
-from grids.spatial import areas
+from grids.spatial import AreaRecord, areas
 from incidents.models import Incident
 
 #: So many kinds of lists are kept; more have come from nobody's pages.
@@ -42,6 +42,12 @@ class Part:
     shape: Hashable
     values: tuple[Any, ...]
     build: Build
+
+
+def in_area(record: AreaRecord) -> Part:
+    """The cases that lie in the area."""
+    column = f"{LEVEL_NAMES[record.level]}_id"
+    return Part(("area", column), (record.id,), lambda cases, pk: cases.filter(**{column: pk}))
 
 
 _CLAIM = ("claim_user", "claim_name", "claim_at", "claim_until", "claim_holds")
@@ -77,17 +83,23 @@ def rows_of(
 
     ``order`` names what ``ordered`` does. One statement.
     """
+    found = tuples_of(parts, ("rows", order, limit), lambda cases: ordered(_columns(cases))[:limit])
+    return [_row(row) for row in found]
+
+
+def tuples_of(
+    parts: Sequence[Part], kind: Hashable, finish: Callable[[QuerySet[Incident]], QuerySet[Any]]
+) -> Iterable[tuple[Any, ...]]:
+    """What ``finish``, named by ``kind``, makes of the cases that fit all parts: a ``values_list``. One statement."""
     values = [value for part in parts for value in part.values]
     shapes = tuple(part.shape for part in parts)
     if None in shapes or len(values) > MOST_VALUES:
         cases = Incident.objects.all()
         for part in parts:
             cases = part.build(cases, *part.values)
-        found: Iterable[tuple[Any, ...]] = ordered(_columns(cases))[:limit]
-    else:
-        prepared = _prepared((shapes, order, limit), parts, ordered, limit, values)
-        found = prepared.rows(**{f"v{n}": value for n, value in enumerate(values)})
-    return [_row(row) for row in found]
+        return finish(cases)
+    prepared = _prepared((shapes, kind), parts, finish, values)
+    return prepared.rows(**{f"v{n}": value for n, value in enumerate(values)})
 
 
 def _columns(cases: QuerySet[Incident]) -> QuerySet[Any]:
@@ -117,11 +129,7 @@ _guard = threading.Lock()
 
 
 def _prepared(
-    key: Hashable,
-    parts: Sequence[Part],
-    ordered: Callable[[QuerySet[Any]], QuerySet[Any]],
-    limit: int,
-    values: Sequence[Any],
+    key: Hashable, parts: Sequence[Part], finish: Callable[[QuerySet[Incident]], QuerySet[Any]], values: Sequence[Any]
 ) -> PreparedRows:
     known = _held.get(key)
     if known is not None:
@@ -134,7 +142,7 @@ def _prepared(
         for step, count in steps:
             cases = step(cases, *given[at : at + count])
             at += count
-        return ordered(_columns(cases))[:limit]
+        return finish(cases)
 
     made = PreparedRows(build, **{f"v{n}": _kind(value) for n, value in enumerate(values)})
     with _guard:
@@ -144,4 +152,4 @@ def _prepared(
 
 
 def _kind(value: Any) -> type:
-    return datetime if isinstance(value, datetime) else str if isinstance(value, str) else int
+    return next(kind for kind in (datetime, str, float, int) if isinstance(value, kind))

@@ -67,20 +67,23 @@ ENTRY_LABELS: Mapping[str, Any] = {
     "appeal_refused": gettext_lazy("申诉不予免责"),
 }
 _PARTIES = frozenset(party.value for party in Party)
+# ``Action.values`` translates every label each time
+_ACTIONS = frozenset(action.value for action in Action)
+_ROLES = frozenset(role.value for role in Role)
 #: What the journal calls somebody who acted without a role.
 STANDING_LABELS: Mapping[str, Any] = {"joint_handler": gettext_lazy("协办单位人员")}
 
 
 def entry_label(action: str) -> str:
     """What a journal entry's action is called."""
-    if action in Action.values:
+    if action in _ACTIONS:
         return str(Action(action).label)
     return str(ENTRY_LABELS.get(action, action))
 
 
 def role_label(role: str) -> str:
     """What a role, or what somebody is to a case, is called; empty for none."""
-    if role in Role.values:
+    if role in _ROLES:
         return str(Role(role).label)
     if role in _PARTIES:
         return party_label(Party(role))

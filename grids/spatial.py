@@ -74,6 +74,9 @@ class AreaIndex:
         placed = [(r, b) for r, b in zip(records, boundaries, strict=True) if r.active and b is not None]
         self._leaves = _Layer([pair for pair in placed if pair[0].id not in self._children], revision)
         self._upper = _Layer([pair for pair in placed if pair[0].id in self._children], revision)
+        active = [record for record in records if record.active]
+        self._levels = np.array([record.level for record in active], dtype=int)
+        self._boxes = np.array([record.box for record in active], dtype=float).reshape(-1, 4)
 
     # --- points -------------------------------------------------------------------------------------------
 
@@ -153,6 +156,14 @@ class AreaIndex:
         yield record
         for child in self._children.get(area_id, ()):
             yield from self.subtree(child.id)
+
+    def counts_in(self, box: tuple[float, float, float, float]) -> dict[int, int]:
+        """How many valid areas of each level have a box that meets ``box`` (west, south, east, north)."""
+        west, south, east, north = box
+        boxes = self._boxes
+        meets = (boxes[:, 0] <= east) & (boxes[:, 2] >= west) & (boxes[:, 1] <= north) & (boxes[:, 3] >= south)
+        levels, counts = np.unique(self._levels[meets], return_counts=True)
+        return dict(zip(levels.tolist(), counts.tolist(), strict=True))
 
     def all(self) -> Iterable[AreaRecord]:
         """Every area, ended ones too."""

@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from dispatch.actors import Actor
-from dispatch.case_list import Part
+from dispatch.case_list import Part, in_area
 from dispatch.selectors import concerning, handled_by
 from gridgov.common.api import flag, moment, whole
 from gridgov.common.errors import FieldError
@@ -47,12 +47,7 @@ def find_area(text: str) -> AreaRecord:
 
 
 def _by_area(text: str, by: Actor) -> Part:
-    return _in_area(find_area(text))
-
-
-def _in_area(record: AreaRecord) -> Part:
-    column = f"{LEVEL_NAMES[record.level]}_id"
-    return Part(("area", column), (record.id,), lambda cases, pk: cases.filter(**{column: pk}))
+    return in_area(find_area(text))
 
 
 def _one_of(column: str, values: Sequence[Any]) -> Part:
@@ -113,6 +108,11 @@ def _by_text(text: str, by: Actor) -> Part:
     return Part(None, (), lambda cases: cases.filter(said))
 
 
+def looks_for_words(given: Mapping[str, str]) -> bool:
+    """Whether the query looks for words in texts, for which there is no index."""
+    return "text" in given and not _NUMBER.match(given["text"].strip().upper())
+
+
 _SIMPLE: Mapping[str, Callable[[str, Actor], Part]] = {
     "area": _by_area,
     "status": _by_status,
@@ -139,7 +139,7 @@ def parts_of(given: Mapping[str, str], by: Actor, *, now: datetime) -> list[Part
         record = areas.find(whole("area_id", given["area_id"], 1))
         if record is None:
             raise FieldError("area_id", _("没有这个区域：%(text)s") % {"text": given["area_id"]})
-        parts.append(_in_area(record))
+        parts.append(in_area(record))
     if "due_before" in given:
         before = moment("due_before", given["due_before"])
         parts.append(Part("due_before", (before,), lambda cases, at: cases.filter(_late(at))))

@@ -1,7 +1,9 @@
 """Cases: reporting, lists, one case, and everything that moves it."""
 
 from datetime import datetime
+from typing import Any
 
+from django.db.models import Max, Q, QuerySet
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -11,16 +13,24 @@ from rest_framework.views import APIView
 
 from dispatch import loop, reporters, requests
 from dispatch.api import answers, bodies, shapes
-from dispatch.api.filters import CASE_FILTERS, ORDERS, order_of, parts_of
+from dispatch.api.filters import CASE_FILTERS, ORDERS, looks_for_words, order_of, parts_of
 from dispatch.case_list import Part, rows_of, scope_of_lists
 from dispatch.models import Request as Asked
 from dispatch.selectors import case_view
 from gridgov.common import clock
 from gridgov.common.api import PAGE_PARAMETERS, Keyset, answer, check, flag, only, paged, whole
 from grids.capabilities import Capability
+from incidents.models import Incident
 from incidents.workflow import Stage, Status
 
-_PAGES = {"newest": Keyset(descending=True), "due": Keyset("due_at")}
+#: Words are looked for in so many cases a page; ``next`` goes on from there, so that no page takes long.
+LOOKED_THROUGH = 10_000
+_PAGES = {
+    "newest": Keyset(descending=True),
+    "due": Keyset("due_at"),
+    # of a span of time: by when they were received, which an index finds, and ids follow but for imported cases
+    "received": Keyset("received_at", descending=True, nullable=False),
+}
 
 PAGING = [
     OpenApiParameter("cursor", str, description=_("上一页的next所带")),
@@ -37,7 +47,11 @@ _FILTERS = [
     OpenApiParameter("due_before", str, description=_("当前到期早于此时间")),
     OpenApiParameter("received_from", str, description=_("收到时间起（日期或时间）")),
     OpenApiParameter("received_to", str, description=_("收到时间止（日期含当日）")),
-    OpenApiParameter("text", str, description=_("编号开头，或地址、描述中的文字")),
+    OpenApiParameter(
+        "text",
+        str,
+        description=_("编号开头，或地址、描述中的文字；文字每页在一万件内查找，未查完时results可少于一页而next不为空"),
+    ),
     OpenApiParameter("mine", bool, description=_("与我有关：我核实、核查、处置或上报的")),
     OpenApiParameter("order", str, enum=list(ORDERS), description=_("newest（默认）或due（最先到期在前）")),
 ]
@@ -47,6 +61,35 @@ def _after(page: Keyset, at: datetime | None, pk: int) -> Part:
     if at is None or not page.column:
         return Part("after", (pk,), lambda cases, pk: cases.filter(page.beyond((None, pk))))
     return Part("after_at", (at, pk), lambda cases, at, pk: cases.filter(page.beyond((at, pk))))
+
+
+def _by_due(parts: list[Part], mark: tuple[datetime | None, int] | None, limit: int) -> list[dict[str, Any]]:
+    """Those with a due time by it, then, if there is room, those without by id: each part has its index.
+
+    Two statements where a page has of both, else one.
+    """
+    found: list[dict[str, Any]] = []
+    at, pk = mark or (None, 0)
+    if mark is None or at is not None:
+        timed = Part("timed", (), lambda cases: cases.filter(due_at__isnull=False))
+        if at is not None:
+            timed = Part("timed_after", (at, pk), _due_after)
+        found = rows_of([*parts, timed], "due", lambda cases: cases.order_by("due_at", "id"), limit)
+        pk = 0
+    if len(found) < limit:
+        untimed = Part("untimed", (pk,), lambda cases, pk: cases.filter(due_at__isnull=True, id__gt=pk))
+        found += rows_of([*parts, untimed], "id", lambda cases: cases.order_by("id"), limit)
+    return found[:limit]
+
+
+def _due_after(cases: QuerySet[Incident], at: datetime, pk: int) -> QuerySet[Incident]:
+    return cases.filter(Q(due_at__gt=at) | Q(due_at=at, id__gt=pk), due_at__gte=at)
+
+
+def _floor(mark: tuple[datetime | None, int] | None) -> int:
+    """The oldest id that is looked through from the mark (or the newest case) down; 0 where that is all of them."""
+    top = mark[1] if mark is not None else (Incident.objects.aggregate(last=Max("id"))["last"] or 0) + 1
+    return max(0, top - LOOKED_THROUGH)
 
 
 class Incidents(APIView):
@@ -64,13 +107,23 @@ class Incidents(APIView):
         order = order_of(given)
         # a person's own cases may lie outside his area
         is_mine = "mine" in given and flag("mine", given["mine"])
+        if order == "newest" and ("received_from" in given or "received_to" in given):
+            order = "received"
         page = _PAGES[order]
         size, mark = page.size(given), page.mark(given)
         parts = [scope_of_lists(by, wide=is_mine), *parts_of(given, by, now=now)]
-        if mark is not None:
+        if mark is not None and order != "due":
             parts.append(_after(page, *mark))
-        found = rows_of(parts, order, page.ordered, size + 1)
-        rows, cursor = page.cut(found, size, lambda row: (row["due_at"], row["id"]))
+        floor = _floor(mark) if order == "newest" and looks_for_words(given) else 0
+        if floor:
+            parts.append(Part("floor", (floor,), lambda cases, pk: cases.filter(id__gte=pk)))
+        if order == "due":
+            found = _by_due(parts, mark, size + 1)
+        else:
+            found = rows_of(parts, order, page.ordered, size + 1)
+        rows, cursor = page.cut(found, size, lambda row: (row[page.column] if page.column else None, row["id"]))
+        if cursor is None and floor:
+            cursor = page.cursor(None, floor)
         return paged(request, shapes.case_rows(rows, now), cursor)
 
     @extend_schema(

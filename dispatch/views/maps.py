@@ -1,11 +1,11 @@
 """What a map asks for: the shapes of areas, and open cases as points or counts. All within what the person may see."""
 
-import json
 import math
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
 from django.conf import settings
 from django.core.cache import cache
 from django.db.models import Count, F, Q, QuerySet
@@ -14,9 +14,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from dispatch.actors import Actor
+from dispatch.case_list import Part, in_area, scope_of_lists, tuples_of
 from dispatch.views.shell import CONTENT_POLICY, page
-from dispatch.views.words import SOON, case_chip
-from dispatch.visibility import cases_of, scope_of
+from dispatch.views.words import SOON, case_kind
+from dispatch.visibility import scope_of
 from gridgov.common import clock
 from gridgov.common.errors import NotFound, NotPermitted
 from grids.capabilities import Capability
@@ -25,7 +26,7 @@ from grids.outlines import DETAILS, Outlines, outlines
 from grids.spatial import areas
 from incidents.catalogue import catalogue
 from incidents.models import Incident
-from incidents.workflow import ENDED, Status
+from incidents.workflow import Status
 
 MOST_POINTS = 500
 #: From so near on cases are shown one by one, if they are not too many; farther away as counts of areas.
@@ -33,7 +34,7 @@ NEAR = 11
 KEPT_SECONDS = 3
 #: A case's shape by its chip: overdue triangle, due soon diamond, suspended hollow square, else a disc.
 SHAPES = {"over": "over", "over2": "over", "soon": "soon", "paused": "paused"}
-_FIELDS = ("number", "lon", "lat", "status", "category_id", "due_at", "status_at", "suspended_until")
+_FIELDS = ("number", "lon", "lat", "status", "category_id", "due_at", "status_at")
 
 
 def configuration(by: Actor) -> dict[str, Any]:
@@ -128,10 +129,10 @@ def map_cases(request: HttpRequest) -> HttpResponse:
     box = snapped(box, zoom)
     area_id = scope_of(request.actor, whole(request, "area"))
     key = f"map_cases:{request.actor.user_id}:{area_id}:{zoom}:{','.join(map(str, box))}"
-    body: str | None = cache.get(key)
+    body: bytes | None = cache.get(key)
     if body is None:
         answer = _cases(request.actor, area_id, box, zoom)
-        body = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+        body = orjson.dumps(answer)
         cache.set(key, body, KEPT_SECONDS)
     response = HttpResponse(body, content_type="application/json")
     response["Cache-Control"] = "private, no-store"
@@ -140,47 +141,59 @@ def map_cases(request: HttpRequest) -> HttpResponse:
 
 def _cases(by: Actor, area_id: int | None, box: tuple[float, float, float, float], zoom: int) -> dict[str, Any]:
     now = clock.now()
-    west, south, east, north = box
-    cases = cases_of(by).filter(ended_at__isnull=True, lon__gte=west, lon__lte=east, lat__gte=south, lat__lte=north)
+    parts = [scope_of_lists(by), Part("open_in_box", box, _open_in_box)]
     record = areas.find(area_id)
     if record is not None:
-        cases = cases.filter(**{f"{LEVEL_NAMES[record.level]}_id": record.id})
+        parts.append(in_area(record))
     answer: dict[str, Any] = {"at": clock.local(now).isoformat(timespec="seconds"), "box": box}
     if zoom >= NEAR:
-        rows = list(cases.order_by("id").values_list(*_FIELDS)[: MOST_POINTS + 1])
+        rows = list(tuples_of(parts, ("points", MOST_POINTS), _first_points))
         if len(rows) <= MOST_POINTS:
-            return answer | {"points": [_point(row, now) for row in rows]}
-    return answer | {"clusters": _clusters(cases, box, zoom, now)}
+            return answer | {"points": _points(rows, now)}
+    return answer | {"clusters": _clusters(parts, box, zoom, now)}
 
 
-def _point(row: tuple[Any, ...], now: Any) -> list[Any]:
-    number, lon, lat, status, category_id, due_at, status_at, suspended_until = row
-    chip = case_chip(
-        status=status, due_at=due_at, started_at=status_at, suspended_until=suspended_until, level=0,
-        ended=status in ENDED, now=now,
-    )  # fmt: skip
-    category = catalogue().category(category_id)
-    return [number, round(lon, 5), round(lat, 5), SHAPES.get(chip.kind, "normal"), category.name if category else ""]
+def _open_in_box(cases: QuerySet[Incident], west: float, south: float, east: float, north: float) -> QuerySet[Incident]:
+    return cases.filter(ended_at__isnull=True, lon__gte=west, lon__lte=east, lat__gte=south, lat__lte=north)
 
 
-def _clusters(
-    cases: QuerySet[Incident], box: tuple[float, float, float, float], zoom: int, now: Any
-) -> list[list[Any]]:
+def _first_points(cases: QuerySet[Incident]) -> QuerySet[Any]:
+    return cases.order_by("id").values_list(*_FIELDS)[: MOST_POINTS + 1]
+
+
+def _points(rows: list[tuple[Any, ...]], now: Any) -> list[list[Any]]:
+    book = catalogue()
+    names: dict[int, str] = {}
+    found = []
+    for number, lon, lat, status, category_id, due_at, status_at in rows:
+        if category_id not in names:
+            category = book.category(category_id)
+            names[category_id] = category.name if category else ""
+        kind = case_kind(status=status, due_at=due_at, started_at=status_at, now=now)
+        found.append([number, round(lon, 5), round(lat, 5), SHAPES.get(kind, "normal"), names[category_id]])
+    return found
+
+
+def _clusters(parts: list[Part], box: tuple[float, float, float, float], zoom: int, now: Any) -> list[list[Any]]:
     """Area, lon, lat, name, open, overdue and due soon, of the level that fits the zoom and is few enough."""
     column = f"{LEVEL_NAMES[level_for(box, zoom)]}_id"
-    counted = (
-        cases.filter(**{f"{column}__isnull": False})
-        .order_by()
-        .values_list(column)
-        .annotate(
-            count=Count("pk"),
-            over=Count("pk", filter=~Q(status=Status.SUSPENDED) & Q(due_at__lt=now)),
-            soon=Count("pk", filter=~Q(status=Status.SUSPENDED) & Q(due_at__gte=now, due_at__lt=now + SOON)),
+
+    def counted(cases: QuerySet[Incident], at: Any, soon: Any) -> QuerySet[Any]:
+        return (
+            cases.filter(**{f"{column}__isnull": False})
+            .order_by()
+            .values_list(column)
+            .annotate(
+                count=Count("pk"),
+                over=Count("pk", filter=~Q(status=Status.SUSPENDED) & Q(due_at__lt=at)),
+                soon=Count("pk", filter=~Q(status=Status.SUSPENDED) & Q(due_at__gte=at, due_at__lt=soon)),
+            )
+            .order_by(F("count").desc(), column)[:MOST_POINTS]
         )
-        .order_by(F("count").desc(), column)[:MOST_POINTS]
-    )
+
+    asked = [*parts, Part(("counted", column, MOST_POINTS), (now, now + SOON), counted)]
     found = []
-    for area_id, count, over, soon in counted:
+    for area_id, count, over, soon in tuples_of(asked, "counted", lambda cases: cases):
         record = areas.find(area_id)
         if record is not None:
             lon, lat = record.label
@@ -193,12 +206,7 @@ def level_for(box: tuple[float, float, float, float], zoom: int) -> int:
     wanted = (
         Level.DISTRICT if zoom < 10 else Level.STREET if zoom < 13 else Level.COMMUNITY if zoom < 15 else Level.GRID
     )
-    west, south, east, north = box
-    counts: dict[int, int] = {}
-    for record in areas.index().all():
-        lies = record.box[0] <= east and record.box[2] >= west and record.box[1] <= north and record.box[3] >= south
-        if record.active and lies:
-            counts[record.level] = counts.get(record.level, 0) + 1
+    counts = areas.index().counts_in(box)
     fitting = [level for level in range(1, wanted + 1) if 0 < counts.get(level, 0) <= MOST_POINTS]
     return fitting[-1] if fitting else Level.CITY
 

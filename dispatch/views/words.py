@@ -135,6 +135,19 @@ def case_chip(
     return due_chip(due_at, now=now, started_at=started_at, level=level)
 
 
+def case_kind(*, status: str, due_at: datetime | None, started_at: datetime | None, now: datetime) -> str:
+    """The kind of :func:`case_chip` for an open case that nobody supervises, without its words."""
+    if status == "suspended":
+        return "paused"
+    if due_at is None:
+        return "none"
+    left = due_at - now
+    if left < timedelta(0):
+        return "over"
+    whole = due_at - started_at if started_at is not None and started_at < due_at else None
+    return "soon" if left < SOON or (whole is not None and min(1.0, left / whole) < SOON_SHARE) else "ok"
+
+
 def clock_chip(
     *, state: str, due_at: datetime | None, started_at: datetime, stopped_at: datetime | None,
     suspended_until: datetime | None, cured: bool, now: datetime,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, Subquery
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -33,6 +33,8 @@ from incidents.workflow import Action
 TICKER = 12
 #: The ticker looks back no longer: what is older is no news.
 TICKER_SPAN = timedelta(hours=12)
+#: And not further than this among all entries, whoever may see them.
+TICKER_ENTRIES = 3_000
 
 #: What each desk does to many cases at once; the first is the usual one.
 BULK = {
@@ -154,7 +156,10 @@ def ticker(actor: Actor) -> list[dict[str, Any]]:
     known = catalogue()
     rows = (
         JournalEntry.objects.filter(
-            incident__in=cases_of(actor).order_by().values("pk"), at__gte=clock.now() - TICKER_SPAN
+            incident__in=cases_of(actor).order_by().values("pk"),
+            at__gte=clock.now() - TICKER_SPAN,
+            # where little happens to what the person sees, the whole journal would be walked for it
+            id__gt=Subquery(JournalEntry.objects.order_by("-id").values("id")[:1]) - TICKER_ENTRIES,
         )
         .exclude(action__in=("note", "duplicates_found", "placed_again"))
         .order_by("-id")

@@ -222,9 +222,13 @@ class Keyset:
     A cursor is opaque to the client and checked here: another order's, or a broken one, is a FieldError.
     """
 
-    def __init__(self, column: str = "", *, descending: bool = False) -> None:
-        """``column``: an instant that may be NULL (those rows come last), or empty for ids alone."""
+    def __init__(self, column: str = "", *, descending: bool = False, nullable: bool = True) -> None:
+        """``column``: an instant (rows where it is NULL come last), or empty for ids alone.
+
+        Where it is never NULL, ``nullable`` False lets a plain index serve the order.
+        """
         self.column = column
+        self.nullable = nullable
         self.descending = descending
         self._name = f"{'-' if descending else ''}{column or 'id'}"
 
@@ -246,16 +250,20 @@ class Keyset:
     def ordered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         if not self.column:
             return rows.order_by("-id" if self.descending else "id")
-        column = F(self.column).desc(nulls_last=True) if self.descending else F(self.column).asc(nulls_last=True)
+        last = True if self.nullable else None
+        column = F(self.column).desc(nulls_last=last) if self.descending else F(self.column).asc(nulls_last=last)
         return rows.order_by(column, "-id" if self.descending else "id")
 
     def cut(self, found: list[Any], size: int, key: Callable[[Any], tuple[Any, int]]) -> tuple[list[Any], str | None]:
         """The page without the row too many, and the cursor of the next (None on the last)."""
         if len(found) <= size:
             return found, None
-        value, pk = key(found[size - 1])
+        return found[:size], self.cursor(*key(found[size - 1]))
+
+    def cursor(self, value: Any, pk: int) -> str:
+        """The cursor of the page after the row with that id and that value of the column."""
         said = [self._name, value.astimezone(UTC).isoformat() if isinstance(value, datetime) else None, pk]
-        return found[:size], base64.urlsafe_b64encode(orjson.dumps(said)).decode().rstrip("=")
+        return base64.urlsafe_b64encode(orjson.dumps(said)).decode().rstrip("=")
 
     def _read(self, cursor: str) -> tuple[datetime | None, int]:
         try:
@@ -276,8 +284,10 @@ class Keyset:
         empty = Q(**{f"{self.column}__isnull": True})
         if at is None:
             return empty & beyond
-        further = Q(**{f"{self.column}__{'lt' if self.descending else 'gt'}": at})
-        return further | (Q(**{self.column: at}) & beyond) | empty
+        way = "lt" if self.descending else "gt"
+        further = Q(**{f"{self.column}__{way}": at}) | (Q(**{self.column: at}) & beyond)
+        # said once more for the index, which an OR alone does not use
+        return further | empty if self.nullable else Q(**{f"{self.column}__{way}e": at}) & further
 
 
 def paged(request: Request, results: list[Any], cursor: str | None) -> HttpResponse:

@@ -41,7 +41,7 @@ class Prepared:
     """One query for whole rows of a model, with annotations, whose values are given when it is run.
 
     ``build`` takes one keyword argument a name of ``kinds`` and returns the queryset. It must not look at the values
-    (no lists, no conditions): they are markers. ``kinds``: int, str, date or
+    (no lists, no conditions): they are markers. ``kinds``: int, float, str, date or
     datetime for each name.
     """
 
@@ -139,6 +139,8 @@ def _described(sql: str, slots: _Slots, compiler: Any) -> _Compiled:
 def _marker(kind: type, position: int) -> Any:
     if kind is int:
         return _WHOLE + position
+    if kind is float:
+        return _WHOLE + position + 0.5
     if kind is datetime:
         return _INSTANT.replace(day=1 + position)
     if kind is date:

@@ -244,8 +244,19 @@ class Incident(models.Model):
             models.Index(
                 fields=["district", "due_at", "id"], condition=Q(ended_at__isnull=True), name="incident_district_due"
             ),
+            models.Index(
+                fields=["city", "due_at", "id"], condition=Q(due_at__isnull=False), name="incident_city_timed"
+            ),
+            models.Index(
+                fields=["district", "due_at", "id"], condition=Q(due_at__isnull=False), name="incident_district_timed"
+            ),
+            models.Index(
+                fields=["street", "due_at", "id"], condition=Q(due_at__isnull=False), name="incident_street_timed"
+            ),
             models.Index(fields=["lon", "lat"], condition=Q(ended_at__isnull=True), name="incident_open_position"),
             models.Index(fields=["category", "received_at"], name="incident_category"),
+            models.Index(fields=["category", "-id"], name="incident_category_newest"),
+            models.Index(fields=["received_at", "id"], name="incident_received"),
             models.Index(
                 fields=["suspended_until"], condition=Q(suspended_until__isnull=False), name="incident_resume"
             ),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dispatch.api import incidents
 from gridgov.common import clock
 from incidents.models import Incident
 from tests.worlds import World
@@ -66,6 +67,22 @@ def test_condition_holds_on_every_page(world: World) -> None:
         world.report(category="0102")
     pages = _walk(world, category="0102", page_size=2)
     assert [len(page) for page in pages] == [2, 1]
+
+
+def test_words_are_looked_for_in_so_many_cases_a_page_and_all_are_found(world: World, monkeypatch) -> None:
+    made = [world.report(address="康乐路一号" if n in (0, 4) else "别处") for n in range(7)]
+    monkeypatch.setattr(incidents, "LOOKED_THROUGH", 2)
+    pages = _walk(world, text="康乐")
+    assert len(pages) > 2  # some of them empty
+    assert [number for page in pages for number in page] == [made[4], made[0]]
+
+
+def test_cases_of_a_span_come_by_their_reception_each_once(world: World) -> None:
+    now = clock.now()
+    late, early, other = (world.report(at=now - timedelta(hours=hours)) for hours in (1, 5, 3))
+    world.report(at=now - timedelta(days=4))
+    pages = _walk(world, received_from=(now - timedelta(days=1)).isoformat(), page_size=1)
+    assert [number for page in pages for number in page] == [late, other, early]
 
 
 def test_each_condition_finds_what_it_says(world: World) -> None:

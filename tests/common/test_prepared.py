@@ -7,8 +7,8 @@ import pytest
 from django.db.models import F
 
 from gridgov.common.models import User
-from gridgov.common.prepared import Prepared
-from grids.models import AreaMembership
+from gridgov.common.prepared import Prepared, PreparedRows
+from grids.models import Area, AreaMembership
 from tests.statements import counted
 from tests.worlds import World
 
@@ -57,3 +57,18 @@ def test_value_that_does_not_reach_the_query_is_refused() -> None:
 def test_related_rows_are_refused(world: World) -> None:
     with pytest.raises(ValueError, match="select_related"):
         Prepared(lambda pk: AreaMembership.objects.select_related("user").filter(pk=pk), pk=int).rows(pk=1)
+
+
+def test_rows_of_values_are_those_of_the_queryset_in_its_order(world: World) -> None:
+    def build(lon: Any, level: Any) -> Any:
+        found = Area.objects.filter(label_lon__gte=lon, level=level).annotate(above=F("parent__code"))
+        return found.order_by("code").values_list("code", "above", "label_lon")
+
+    prepared = PreparedRows(build, lon=float, level=int)
+    for lon, level in ((0.0, 2), (103.62, 3), (103.62, 5), (180.0, 5)):
+        assert prepared.rows(lon=lon, level=level) == list(build(lon, level))
+
+
+def test_rows_of_values_want_a_list_of_values() -> None:
+    with pytest.raises(ValueError, match="values_list"):
+        PreparedRows(lambda pk: User.objects.filter(pk=pk), pk=int).rows(pk=1)

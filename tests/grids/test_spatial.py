@@ -237,3 +237,15 @@ def test_another_process_sees_a_changed_area_within_seconds():
     finally:
         child.kill()
         child.wait()
+
+
+def test_counts_in_a_box_are_those_of_the_areas_whose_boxes_meet_it(city):
+    dice = random.Random(4)
+    for _ in range(20):
+        west, south = dice.uniform(103.9, 104.1), dice.uniform(35.9, 36.1)
+        box = (west, south, west + dice.uniform(0, 0.1), south + dice.uniform(0, 0.1))
+        meeting = [
+            r.level for r in areas.index().all()
+            if r.active and r.box[0] <= box[2] and r.box[2] >= box[0] and r.box[1] <= box[3] and r.box[3] >= box[1]
+        ]  # fmt: skip
+        assert areas.index().counts_in(box) == {level: meeting.count(level) for level in set(meeting)}

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dispatch.views.words import case_chip, clock_chip, due_chip, span, stamp
+from dispatch.views.words import case_chip, case_kind, clock_chip, due_chip, span, stamp
 
 NOW = datetime(2026, 11, 20, 6, 5, tzinfo=UTC)  # 周五 14:05 in Shanghai
 
@@ -81,3 +81,14 @@ def test_clock_chip_of_an_ended_clock_says_how_it_ended(state, stopped, cured, k
         cured=cured, now=NOW,
     )  # fmt: skip
     assert (chip.kind, chip.text) == (kind, words)
+
+
+@pytest.mark.parametrize("status", ["handling", "suspended"])
+@pytest.mark.parametrize("started", [None, NOW - timedelta(hours=2), NOW + timedelta(hours=9)])
+@pytest.mark.parametrize("minutes", [None, -1, 0, 14, 15, 30, 50, 52, 600])
+def test_kind_without_words_is_that_of_the_chip(status, started, minutes):
+    due = NOW + timedelta(minutes=minutes) if minutes is not None else None
+    chip = case_chip(
+        status=status, due_at=due, started_at=started, suspended_until=None, level=0, ended=False, now=NOW
+    )  # fmt: skip
+    assert case_kind(status=status, due_at=due, started_at=started, now=NOW) == chip.kind
