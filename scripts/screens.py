@@ -23,7 +23,7 @@ from typing import Any
 from urllib.request import urlopen
 
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
 
 from scripts import programs
 from scripts.screens_desks import CASES, DEPARTMENT, WORKBENCH
@@ -37,6 +37,8 @@ FLAGS = (
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--font-render-hinting=none",
     "--lang=zh-CN",
 )  # fmt: skip
+#: How long a page may take on a machine that is busy.
+PATIENCE_MS = 60_000
 #: Charts are drawn, what follows the last event has followed.
 SETTLE_MS = 500
 #: The page stands as it will stay.
@@ -66,7 +68,7 @@ def city(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             yield base, json.loads((folder / "facts.json").read_text("utf-8"))
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
 
 
 def _answers(base: str) -> bool:
@@ -82,7 +84,6 @@ class People:
 
     def __init__(self, browser: Browser, base: str, facts: Mapping[str, Any]) -> None:
         self._browser, self._base, self._facts = browser, base, facts
-        self._sessions: dict[str, Any] = {}
         self._at = datetime.fromisoformat(facts["morning"])
 
     def context(self, login: str, *, size: Size = DESK, language: str = "zh-hans") -> BrowserContext:
@@ -93,25 +94,14 @@ class People:
             locale="zh-CN",
             timezone_id="Asia/Shanghai",
             reduced_motion="reduce",
-            storage_state=self._session(login) if login else None,
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
+        if login:
+            cookie = {"name": "sessionid", "value": self._facts["sessions"][login], "url": self._base}
+            context.add_cookies([cookie])
         context.clock.install(time=self._at)
         context.add_cookies([{"name": "django_language", "value": language, "url": self._base}])
         return context
-
-    def _session(self, login: str) -> Any:
-        if login not in self._sessions:
-            context = self._browser.new_context(base_url=self._base, locale="zh-CN")
-            page = context.new_page()
-            page.goto("/login/")
-            page.get_by_label("账号").fill(login)
-            page.get_by_label("密码").fill(self._facts["password"])
-            page.get_by_role("button", name="登录").click()
-            page.wait_for_url(lambda url: "/login/" not in url)
-            self._sessions[login] = context.storage_state()
-            context.close()
-        return self._sessions[login]
 
     def act(self, login: str, number: str, action: str, **fields: Any) -> None:
         """The action's form on the case page is filled in and sent."""
@@ -174,8 +164,8 @@ def take(people: People, shot: Shot, facts: Mapping[str, Any], out: Path) -> Non
         page.goto(path)
         return page
 
+    page = context.new_page()
     try:
-        page = context.new_page()
         answer = page.goto(shot.path.format_map(facts))
         if shot.do is not None:
             page.wait_for_function(SETTLED)
@@ -185,9 +175,10 @@ def take(people: People, shot: Shot, facts: Mapping[str, Any], out: Path) -> Non
         page.wait_for_function(SETTLED)
         page.wait_for_timeout(SETTLE_MS)
         picture = Image.open(io.BytesIO(page.screenshot(full_page=shot.whole))).convert("RGB")
-        small = picture.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        small = picture.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         small.save(out / f"{shot.name}.png", optimize=True)
     finally:
+        page.unroute_all(behavior="ignoreErrors")
         for used in (context, *colleagues):
             used.close()
 
@@ -214,6 +205,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="where the city is kept for the next time (default: nowhere)")
     parser.add_argument("--out", type=Path, default=programs.ROOT / "docs/screens")
     given = parser.parse_args()
+    expect.set_options(timeout=PATIENCE_MS)
     given.out.mkdir(parents=True, exist_ok=True)
     shots = [shot for screen in SCREENS for shot in screen.shots if re.search(given.only, shot.name)]
     failed: list[str] = []
@@ -225,7 +217,8 @@ def main() -> None:
             for shot in shots:
                 try:
                     take(people, shot, facts, given.out)
-                except (Error, AssertionError, KeyError) as problem:
+                    print(shot.name, flush=True)
+                except (Error, AssertionError, LookupError) as problem:
                     failed.append(f"{shot.name}: {str(problem)[:400]}")
                     print("failed", failed[-1], flush=True)
             browser.close()

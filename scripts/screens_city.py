@@ -24,8 +24,10 @@ if not apps.ready:
     os.environ |= {"GRIDGOV_DATA_DIR": str(Path(sys.argv[2]).resolve()), "DATABASE_URL": "", "REDIS_URL": ""}
     django.setup()
 
+from django.conf import settings
 from django.core.management import call_command
 from django.db.models.functions import Now
+from django.test import Client
 from django.urls import path, reverse
 
 from dispatch import appeals, canned_texts, loop, requests, saved_views
@@ -36,6 +38,7 @@ from gridgov.management.commands.seed_demo import PASSWORD
 from gridgov.management.seeding import SINCE
 from grids.models import Area, Component
 from incidents.models import DuplicateCandidate, Incident
+from incidents.services.report import Report
 from personnel.assessment_models import Assessment
 from personnel.models import Posting
 from personnel.services import hire, post
@@ -46,6 +49,21 @@ MORNING = datetime.fromisoformat("2026-11-24T10:20:00+08:00").astimezone(UTC)
 SLOWNESS = 60
 #: The district whose desks are photographed.
 DISTRICT = "620104"
+#: Whose pages are photographed.
+ACCOUNTS = (
+    "acceptor", "acceptor_2", "duty_chief", "duty_chief_city", "dispatcher", "supervisor", "verifier", "grid_worker",
+    "grid_leader", "department_handler", "leader", "system_admin", "security_admin", "audit_admin",
+)  # fmt: skip
+#: Category, words and place of what the hotline took this morning.
+CALLS = (
+    ("C0118", "西固中路公交站旁路灯不亮，已有两晚", 103.64547, 36.06713),
+    ("C0118", "西固中路公交站旁的路灯坏了", 103.64570, 36.06720),
+    ("C0101", "福利东路人行道井盖松动，踩上去会响", 103.64430, 36.06650),
+    ("C0118", "小区北门外路灯时亮时灭", 103.64610, 36.06780),
+    ("C0101", "学校门口井盖边沿破损", 103.64390, 36.06700),
+    ("C0118", "广场东侧两盏路灯不亮", 103.64650, 36.06690),
+    ("C0118", "菜市场南口路灯灯罩脱落", 103.64560, 36.06640),
+)
 
 
 def set_clock() -> None:
@@ -67,6 +85,13 @@ def break_page(_request: Any) -> Any:
     raise RuntimeError("broken on purpose")
 
 
+def _session(user: User) -> str:
+    """The cookie of somebody who has just signed in."""
+    client = Client()
+    client.force_login(user)
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
 class Facts:
     """Finds, or makes, what the pictures are of."""
 
@@ -76,6 +101,7 @@ class Facts:
     def all(self) -> dict[str, Any]:
         """Everything that the pictures name, by the name that stands in braces there."""
         self._texts_and_views()
+        self._calls()
         district = Area.objects.get(code=DISTRICT, valid_to=None)
         colleague = hire(login="acceptor_2", name="杨丽华", number="XG-0902", phone="13900000902", password=PASSWORD)
         post(worker=colleague, role="acceptor", area=district, starts_on=SINCE)
@@ -97,9 +123,28 @@ class Facts:
             "assessment": rows.values_list("pk", flat=True)[0],
             "district": district.pk,
             "morning": MORNING.isoformat(),
-            "password": PASSWORD,
+            "sessions": {user.username: _session(user) for user in User.objects.filter(username__in=ACCOUNTS)},
             **self._appeals(),
         }
+
+    def _calls(self) -> None:
+        """What the hotline took this morning, with one call about what another had told already."""
+        by = self._by("acceptor")
+        made = []
+        for minutes, (category, words, lon, lat) in enumerate(CALLS):
+            body = Report(
+                source="hotline", category=category, description=words, address=words[:12], lon=lon, lat=lat,
+                reporter_name="王女士", reporter_phone=f"1390000{1200 + minutes}",
+            )  # fmt: skip
+            at = MORNING - timedelta(minutes=4 * minutes + 1)
+            made.append(loop.report(body=body, by=by, at=at).number)
+        for number in made[-2:]:
+            loop.perform(number=number, action="accept", by=by)
+            loop.perform(number=number, action="file", by=self._by("duty_chief"), standard="C0118-2")
+        first, second = (Incident.objects.get(number=number) for number in made[:2])
+        DuplicateCandidate.objects.create(
+            incident=first, other=second, score=0.91, distance_m=22, gap_minutes=4, found_at=MORNING
+        )
 
     def _by(self, login: str) -> Any:
         return actor_of(User.objects.get(username=login), channel="desk")
@@ -140,20 +185,22 @@ class Facts:
         return number
 
     def _appeals(self) -> dict[str, Any]:
-        """A late case of the photographed department that may be appealed, and an appeal at each step."""
-        by = self._by("department_handler")
+        """A late case that the photographed department may appeal, and of others an appeal at each step."""
         late = Incident.objects.filter(
-            status__in=("closed", "evaluated"), clocks__kind="handle", clocks__state="late",
-            tickets__is_lead=True, tickets__state="done", tickets__department__in=by.department_ids,
-            closed_at__gte=MORNING - timedelta(days=14),
-        )  # fmt: skip
-        numbers = list(late.order_by("-closed_at").values_list("number", flat=True).distinct()[:4])
-        found: dict[str, Any] = {"appeal_late": numbers[0] if numbers else None}
-        for number, state in zip(numbers[1:], ("asked", "forwarded", "granted"), strict=False):
+            holder__code=DISTRICT, status__in=("closed", "evaluated"), closed_at__gte=MORNING - timedelta(days=14),
+            clocks__kind="handle", clocks__state="late", tickets__is_lead=True, tickets__state="done",
+        ).order_by("-closed_at")  # fmt: skip
+        rows = list(late.values_list("number", "tickets__department").distinct())
+        own = self._by("department_handler").department_ids
+        found: dict[str, Any] = {"appeal_late": next((number for number, held in rows if held in own), None)}
+        waiting = [row for row in rows if row[0] != found["appeal_late"]]
+        for (number, department), state in zip(waiting, ("asked", "granted"), strict=False):
+            held = Posting.objects.filter(role="department_handler", department=department).order_by("pk")
+            by = actor_of(held.select_related("worker__user")[0].worker.user, channel="desk")
             pk = appeals.ask(number=number, by=by, reason="当日道路封闭，抢修车无法进场，附封路通告。")
-            for login in {"asked": (), "forwarded": ("dispatcher",), "granted": ("dispatcher", "acceptor")}[state]:
+            for login in {"asked": (), "granted": ("dispatcher", "acceptor")}[state]:
                 appeals.decide(appeal_id=pk, grant=True, reason="封路属实", by=self._by(login))
-            found[f"appeal_{state}"] = pk if state == "asked" else number
+            found[f"appeal_{state}"] = pk
         return found
 
 

@@ -81,7 +81,7 @@ def seen(selector: str, text: str = "") -> Step:
 
     def run(scene: Scene) -> None:
         found = scene.page.locator(selector).filter(has_text=text) if text else scene.page.locator(selector)
-        expect(found.first).to_be_visible(timeout=15_000)
+        expect(found.first).to_be_visible()
 
     return run
 
