@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from gridgov.common.models import User
 from scripts import programs
@@ -21,6 +21,10 @@ FLAGS = (
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 )  # fmt: skip
 
+
+#: A page is a question to the server and some scripts: on a machine that is busy more than Playwright's five seconds.
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
 
 #: What is looked at on every database: the loop by hand, and pages that follow it. The others are about pages alone.
 ON_EVERY_DATABASE = ("test_closed_loop.py", "test_live.py")
@@ -81,7 +85,7 @@ def open_page(chromium, address) -> Iterator[Callable[..., Page]]:
             reduced_motion="reduce",
             **options,
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))

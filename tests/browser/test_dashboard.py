@@ -11,10 +11,6 @@ from tests.worlds import World
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-#: A page is a question to the server and some scripts: more than Playwright's five seconds on a machine that is busy.
-expect.set_options(timeout=20_000)
-
-
 def area(page: Page, name: str):
     return page.locator(f"path.gg-area[aria-label^='{name}：']")
 

@@ -13,6 +13,7 @@ from django.test import TransactionTestCase
 from playwright.sync_api import BrowserContext, Error, Page
 
 from gridgov.common.models import User
+from tests.browser.conftest import PATIENCE_MS
 from tests.browser.pages import LOGINS, Stage, Visit, visits
 from tests.serving import cookie_of, serving
 from tests.worlds import make_world
@@ -106,7 +107,7 @@ def looking(chromium, address: str) -> Iterator[Looking]:
     context = chromium.new_context(
         base_url=address, locale="zh-CN", timezone_id="Asia/Shanghai", reduced_motion="reduce"
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield Looking(context, address)
     context.close()
 
