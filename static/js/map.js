@@ -11,6 +11,7 @@
 // `configuration` is what dispatch.views.maps.configuration says. `values`: id of an area → [open, overdue].
 // Positions come as lon, lat on CGCS2000, which Leaflet takes for WGS-84 (they are the same to centimetres).
 import { LayerChoice, ServedLayers } from "./maplayers.js";
+import { placeLabels } from "./maplabels.js";
 import { element, mark, steps, unpacked } from "./mapmarks.js";
 
 const L = window.L;
@@ -239,6 +240,7 @@ export class AreaMap extends EventTarget {
       shape.classList.add(`gg-step-${step}`);
       shape.setAttribute("aria-label", this.#sentence(area));
       const { label } = this.#labels.get(area.id);
+      label.classList.toggle("gg-map-label-dark", step > 2);
       label.replaceChildren(element("span", "gg-map-title", area.name), element("b", "", open ?? "—"));
       if (overdue) {
         const late = element("em", "");
@@ -312,21 +314,7 @@ export class AreaMap extends EventTarget {
     const ordered = [...this.#labels.values()].sort((one, other) => weight(other) - weight(one));
     const frame = this.#map.getContainer().getBoundingClientRect();
     const taken = [this.#legend, this.#source].map((box) => box.getBoundingClientRect());
-    for (const { label } of ordered) label.classList.remove("gg-map-label-off", "gg-map-label-short");
-    for (const { label } of ordered) {
-      const fits = () => {
-        const box = label.getBoundingClientRect();
-        if (box.left < frame.left || box.right > frame.right || box.top < frame.top || box.bottom > frame.bottom) return null;
-        const free = taken.every((t) => box.right + 2 < t.left || box.left > t.right + 2 || box.bottom < t.top || box.top > t.bottom);
-        return free ? box : null;
-      };
-      let box = fits();
-      if (!box && !this.#plain) {
-        label.classList.add("gg-map-label-short"); // the counts alone, as a badge
-        box = fits();
-      }
-      if (box) taken.push(box); else label.classList.add("gg-map-label-off");
-    }
+    placeLabels(ordered.map(({ label }) => label), frame, taken, this.#plain);
   }
 
   // --- by hand and by keyboard ------------------------------------------------------------------------------------

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
+from gridgov.common.models import User
 from scripts import programs
 from tests.browser.workbench import Desk
-from tests.worlds import PASSWORD, World, make_world
+from tests.serving import cookie_of
+from tests.worlds import World, make_world
 
 #: No sandbox (tests run as root in containers), and nothing that talks to anybody by itself.
 FLAGS = (
@@ -18,6 +21,10 @@ FLAGS = (
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 )  # fmt: skip
 
+
+#: A page is a question to the server and some scripts: on a machine that is busy more than Playwright's five seconds.
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
 
 #: What is looked at on every database: the loop by hand, and pages that follow it. The others are about pages alone.
 ON_EVERY_DATABASE = ("test_closed_loop.py", "test_live.py")
@@ -75,9 +82,10 @@ def open_page(chromium, address) -> Iterator[Callable[..., Page]]:
             locale="zh-CN",
             timezone_id="Asia/Shanghai",
             viewport={"width": width, "height": 900 if width > 500 else 844},
+            reduced_motion="reduce",
             **options,
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -91,28 +99,40 @@ def open_page(chromium, address) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.fixture
-def signed_in(open_page) -> Callable[..., Page]:
-    """A browser in which somebody of the city signed in by hand."""
+def entered(open_page, address) -> Callable[..., Page]:
+    """A browser in which somebody of the city is signed in, with nothing opened yet.
 
-    def entered(login: str, *, width: int = 1440, **options: Any) -> Page:
-        page = open_page(width=width, **options)
-        page.goto("/login/")
-        page.get_by_label("账号").fill(login)
-        page.get_by_label("密码").fill(PASSWORD)
-        page.get_by_role("button", name="登录").click()
-        expect(page.get_by_role("button", name="退出登录")).to_be_visible()
+    By the cookie that signing in leaves; the page on which one signs in has tests of its own (test_sign_in.py).
+    """
+
+    def opened(login: str, **options: Any) -> Page:
+        page = open_page(**options)
+        session = cookie_of(User.objects.get(username=login))
+        page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": address}])
         return page
 
-    return entered
+    return opened
 
 
 @pytest.fixture
-def desk_of(signed_in) -> Iterator[Callable[..., Desk]]:
+def signed_in(entered) -> Callable[..., Page]:
+    """A browser in which somebody of the city is signed in, at the page where his work begins."""
+
+    def opened(login: str, **options: Any) -> Page:
+        page = entered(login, **options)
+        page.goto("/", wait_until="domcontentloaded")
+        return page
+
+    return opened
+
+
+@pytest.fixture
+def desk_of(entered) -> Iterator[Callable[..., Desk]]:
     """Somebody's workbench, live (``address`` must have streams); an error in its console fails the test."""
     desks: list[Desk] = []
 
     def opened(login: str, key: str = "accept", **options: Any) -> Desk:
-        desks.append(Desk(signed_in(login, **options), key))
+        desks.append(Desk(entered(login, **options), key))
         return desks[-1]
 
     yield opened

@@ -144,19 +144,3 @@ def test_worker_reports_where_the_browser_says_he_is(city: World, signed_in):
     page.get_by_role("button", name="上报", exact=True).click()
     case = city.case(page.locator(".gg-number").inner_text())
     assert (case.grid.code, case.accuracy_m, case.category.code) == ("620901001001001", 12, "0102")
-
-
-@pytest.mark.parametrize("width", [390, 1024, 1440])
-def test_pages_never_scroll_sideways(city: World, signed_in, width):
-    number = city.carry("handling")
-    for login, paths in {
-        "dispatcher": [f"/cases/{number}/", "/queue/dispatch/?status=handling", "/queue/approve/", "/notices/"],
-        "duty_chief": ["/ops/", "/queue/file/"],
-        "department_handler": ["/inbox/", f"/cases/{number}/"],
-        "grid_worker": ["/tasks/", "/report/"],
-    }.items():
-        page = signed_in(login, width=width)
-        for path in paths:
-            page.goto(path)
-            extra = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            assert extra == 0, (login, path, width)

@@ -11,10 +11,6 @@ from tests.worlds import World
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-#: A page is a question to the server and some scripts: more than Playwright's five seconds on a machine that is busy.
-expect.set_options(timeout=20_000)
-
-
 def area(page: Page, name: str):
     return page.locator(f"path.gg-area[aria-label^='{name}：']")
 
@@ -137,3 +133,31 @@ def test_wall_fills_the_screen_and_says_when_it_is_not_fresh(city: World, signed
     expect(page.locator(".gg-w-hero > a")).to_have_text("1")
     page.clock.fast_forward("31:00")
     expect(page.locator("[data-dead-note]")).to_contain_text("数据已停")
+
+
+def test_names_crowded_on_a_map_are_led_out_and_none_lies_over_another(city: World, signed_in):
+    page = signed_in("leader")
+    told = page.evaluate("""async () => {
+        const { placeLabels } = await import("/static/js/maplabels.js");
+        const host = document.body.appendChild(document.createElement("div"));
+        host.className = "gg-areamap";
+        Object.assign(host.style, { position: "fixed", left: 0, top: 0, width: "600px", height: "400px" });
+        const labels = ["西固区 46", "城关区 4", "安宁区 4", "七里河区 1"].map((text) => {
+            const place = host.appendChild(document.createElement("div"));
+            place.className = "gg-map-name";
+            Object.assign(place.style, { position: "absolute", left: "300px", top: "200px" });
+            const label = place.appendChild(document.createElement("span"));
+            label.className = "gg-map-label";
+            label.textContent = text;
+            return label;
+        });
+        placeLabels(labels, host.getBoundingClientRect(), [], false);
+        const boxes = labels.map((label) => label.getBoundingClientRect());
+        const over = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+        return {
+            shown: labels.filter((label) => label.checkVisibility({ visibilityProperty: true })).length,
+            over: boxes.filter((one, at) => boxes.some((other, than) => than > at && over(one, other))).length,
+            leaders: host.querySelectorAll(".gg-map-leader").length,
+        };
+    }""")
+    assert told == {"shown": 4, "over": 0, "leaders": 3}
