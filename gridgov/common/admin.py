@@ -152,7 +152,7 @@ class CalendarVersionAdmin(ReadOnlyAdmin):
             days = work_calendar.content_of(version).as_calendar()
             covered = range(version.covers_from.year, version.covers_to.year + 1)
             context["years"] = [year_of(days, number) for number in reversed(covered[-SHOWN_YEARS:])]
-            context["week_days"] = [_("一"), _("二"), _("三"), _("四"), _("五"), _("六"), _("日")]
+            context["week_days"] = [_("周一"), _("周二"), _("周三"), _("周四"), _("周五"), _("周六"), _("周日")]
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: CalendarVersion, form: CalendarVersionForm, change: bool) -> None:
