@@ -45,6 +45,12 @@ class SessionStore(DatabaseStore):
             row.expire_date = row.seen_at + idle_time()
         return row
 
+    def cycle_key(self) -> None:
+        """A new key, and a new name with it: the old row is there until the new one is, and names are unique."""
+        if _ID in self._session:
+            self._session[_ID] = uuid.uuid4().hex
+        super().cycle_key()
+
 
 def idle_time() -> timedelta:
     """For how long nobody need do anything before the session ends."""
