@@ -294,7 +294,7 @@ def visits(stage: Stage) -> Mapping[str, list[Visit]]:
         ],
         "security_admin": [
             Visit("/security/"),
-            Visit("/security/?text=受理", says="found"),
+            Visit("/security/?text=acceptor", says="found"),
             Visit("/account/"),
             Visit("/account/factor/"),
         ],

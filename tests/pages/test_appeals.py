@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 
 from dispatch import appeals
 from dispatch.models import Appeal
-from gridgov.common import clock
 from incidents.models import Clock
 from tests.dispatch.test_appeals import late_case
 
@@ -14,12 +14,11 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def late(world, monkeypatch):
+def late(world):
     """A case that was fed back two days late, closed just now."""
     case = late_case(world)
-    at = case.at + timedelta(minutes=5)
-    monkeypatch.setattr(clock, "now", lambda: at)
-    return case
+    with time_machine.travel(case.at + timedelta(minutes=5), tick=False):
+        yield case
 
 
 def asked(case) -> int:
