@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -209,12 +210,23 @@ def civil_due_is_the_end_of_a_working_day_and_rises(draw: Draw) -> None:
     assert ratio_left(segments, allowance, calendar, due) == 0
 
 
-@algebra()
-@given(RANDOM)
-def test_limits_obey_every_property(data: bytes) -> None:
+def obey(data: bytes) -> None:
     assert len(PROPERTIES) == 8
     for check in PROPERTIES:
         check(Draw(data))
+
+
+@algebra(2_500)
+@given(RANDOM)
+def test_limits_obey_every_property(data: bytes) -> None:
+    obey(data)
+
+
+@pytest.mark.slow
+@algebra()
+@given(RANDOM)
+def test_limits_obey_every_property_at_length(data: bytes) -> None:
+    obey(data)
 
 
 @algebra(1_000)

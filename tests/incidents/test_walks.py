@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -162,13 +163,24 @@ class Walk:
         assert now.pauses[: len(was.pauses) - 1] == was.pauses[:-1]
 
 
-@settings(max_examples=10_000)
-@given(st.integers(0, 2**64))
-def test_clocks_of_any_walk_are_what_the_status_demands(seed: int) -> None:
+def taken(seed: int) -> None:
     walk = Walk()
     for step in steps_of(seed):
         walk.step(*step)
     event(f"ends {walk.status}")
+
+
+@settings(max_examples=2_500)
+@given(st.integers(0, 2**64))
+def test_clocks_of_any_walk_are_what_the_status_demands(seed: int) -> None:
+    taken(seed)
+
+
+@pytest.mark.slow
+@settings(max_examples=10_000)
+@given(st.integers(0, 2**64))
+def test_clocks_of_any_walk_are_what_the_status_demands_at_length(seed: int) -> None:
+    taken(seed)
 
 
 @settings(max_examples=500)
