@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 #: A desk, a small desk, a desk at 200 %, a phone.
 WIDTHS = (1440, 1024, 720, 390)
 GRAVE = ("serious", "critical")
+#: In what the console says of something that the policy has kept out.
+REFUSED = "Content Security"
 #: Parts of the admin that Django draws, in templates and scripts of its own.
 NOT_OURS = {"exclude": [[".select2-container"], ["div.breadcrumbs"], ["#toolbar"], [".paginator"]]}
 
@@ -86,7 +88,8 @@ class Looking:
     errors: list[str] = field(default_factory=list)
 
     def sit(self, login: str) -> Page:
-        """A page of that person, or of the public; whoever sat here before is gone."""
+        """A page of that person, or of the public; whoever sat here before is gone, and what went wrong for him."""
+        self.errors.clear()
         for page in self.context.pages:
             page.close()
         self.context.clear_cookies()
@@ -95,7 +98,7 @@ class Looking:
             self.context.add_cookies([{"name": "sessionid", "value": session, "url": self.address}])
         page = self.context.new_page()
         page.on("pageerror", lambda error: self.errors.append(f"{page.url}: {error}"))
-        page.on("console", lambda said: self.errors.append(said.text) if "Content Security" in said.text else None)
+        page.on("console", lambda said: self.errors.append(f"{page.url}: {said.text}") if REFUSED in said.text else None)
         return page
 
     def speak(self, language: str) -> None:
