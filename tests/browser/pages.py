@@ -159,7 +159,7 @@ def _every_fold_open(page: Page) -> None:
 
 def _cut_off(page: Page) -> None:
     page.context.set_offline(True)
-    expect(page.locator(".gg-lamp")).to_contain_text("（")
+    expect(page.locator("[data-live-detail]")).not_to_be_empty()
 
 
 def _stale(page: Page) -> None:
