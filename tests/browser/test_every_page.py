@@ -99,8 +99,12 @@ class Looking:
             session = cookie_of(User.objects.get(username=login))
             self.context.add_cookies([{"name": "sessionid", "value": session, "url": self.address}])
         page = self.context.new_page()
-        page.on("pageerror", lambda error: self.errors.append(f"{page.url}: {error}"))
-        page.on("console", lambda said: self.errors.append(f"{page.url}: {said.text}") if REFUSED in said.text else None)
+
+        def wrong(what: str) -> None:
+            self.errors.append(f"{page.url}: {what}")
+
+        page.on("pageerror", lambda error: wrong(str(error)))
+        page.on("console", lambda said: wrong(said.text) if REFUSED in said.text else None)
         return page
 
     def speak(self, language: str) -> None:
