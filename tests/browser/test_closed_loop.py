@@ -141,6 +141,7 @@ def test_worker_reports_where_the_browser_says_he_is(city: World, signed_in):
     expect(page.get_by_text("已定位，误差约 12 米")).to_be_visible()
     expect(page.get_by_text("甲区甲一街道甲一西社区甲一西第1网格")).to_be_visible()
     page.get_by_label("搜索类别").fill("路灯")
+    page.get_by_role("option", name="路灯 公用设施").click()
     page.get_by_role("button", name="上报", exact=True).click()
     case = city.case(page.locator(".gg-number").inner_text())
     assert (case.grid.code, case.accuracy_m, case.category.code) == ("620901001001001", 12, "0102")

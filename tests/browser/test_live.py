@@ -54,6 +54,7 @@ def test_report_of_one_waits_on_the_open_queue_of_another(city: World, signed_in
     lon, lat = city.point()
     worker.goto("/report/")
     worker.get_by_label("搜索类别").fill("路灯")
+    worker.get_by_role("option", name="路灯 公用设施").click()
     worker.get_by_label("经度").fill(str(lon))
     worker.get_by_label("纬度").fill(str(lat))
     worker.get_by_role("button", name="上报", exact=True).click()
