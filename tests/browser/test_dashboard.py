@@ -33,7 +33,7 @@ def test_leader_reads_drills_and_goes_down_the_map_and_back(city: World, signed_
     page.locator(".gg-kpi-value a").first.click()
     expect(page.locator("[data-value]")).to_contain_text("4")
     expect(page.locator(".gg-evidence tbody tr")).to_have_count(4)
-    page.get_by_role("link", name="当时").first.click()
+    page.get_by_role("link", name="当时", exact=True).first.click()
     expect(page.get_by_text("之后发生的不在本页")).to_be_visible()
     page.go_back()
     page.get_by_role("link", name=numbers[0]).click()

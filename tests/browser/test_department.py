@@ -4,11 +4,11 @@ import re
 from datetime import timedelta
 
 import pytest
+import time_machine
 from playwright.sync_api import Page, Route, expect
 
 from dispatch.models import Appeal, Draft, Request
 from gridgov.accounts.models import Session
-from gridgov.common import clock
 from incidents.models import Attachment, Clock
 from tests.dispatch.test_appeals import late_case
 from tests.worlds import PASSWORD, World, sample_image
@@ -129,25 +129,25 @@ def test_feedback_survives_an_expired_login(city: World, signed_in, picture):
     assert city.case(number).status == "handled"
 
 
-def test_appeal_goes_through_both_who_decide(city: World, signed_in, monkeypatch):
+def test_appeal_goes_through_both_who_decide(city: World, signed_in):
     case = late_case(city)
-    at = case.at + timedelta(minutes=5)
-    monkeypatch.setattr(clock, "now", lambda: at)
-    department = signed_in("department_handler")
-    department.goto("/appeals/")
-    department.get_by_role("region", name="可以申诉的工单").get_by_role("link").click()
-    department.get_by_label("申诉理由").fill("道路封闭，无法进场")
-    department.get_by_role("button", name="提交申诉").click()
-    expect(said(department, "申诉已提交")).to_be_visible()
-    for login, button, state in (("dispatcher", "同意，转审定", "forwarded"), ("acceptor", "同意免责", "granted")):
-        decider = signed_in(login)
-        decider.goto("/appeals/")
-        decider.get_by_role("link", name=re.compile("暴露垃圾")).click()
-        expect(decider.get_by_text("道路封闭，无法进场").first).to_be_visible()
-        expect(decider.get_by_role("region", name="申诉的超时").get_by_text("处置", exact=True)).to_be_visible()
-        decider.get_by_role("button", name=button).click()
-        expect(said(decider, "已处理")).to_be_visible()
-        assert Appeal.objects.get().state == state
-    department.reload()
-    expect(department.get_by_text("已免责").first).to_be_visible()
-    assert Clock.objects.get(incident__number=case.number, kind="handle").is_exempt
+    # the sessions, too, are of the days of the case
+    with time_machine.travel(case.at + timedelta(minutes=5)):
+        department = signed_in("department_handler")
+        department.goto("/appeals/")
+        department.get_by_role("region", name="可以申诉的工单").get_by_role("link").click()
+        department.get_by_label("申诉理由").fill("道路封闭，无法进场")
+        department.get_by_role("button", name="提交申诉").click()
+        expect(said(department, "申诉已提交")).to_be_visible()
+        for login, button, state in (("dispatcher", "同意，转审定", "forwarded"), ("acceptor", "同意免责", "granted")):
+            decider = signed_in(login)
+            decider.goto("/appeals/")
+            decider.get_by_role("link", name=re.compile("暴露垃圾")).click()
+            expect(decider.get_by_text("道路封闭，无法进场").first).to_be_visible()
+            expect(decider.get_by_role("region", name="申诉的超时").get_by_text("处置", exact=True)).to_be_visible()
+            decider.get_by_role("button", name=button).click()
+            expect(said(decider, "已处理")).to_be_visible()
+            assert Appeal.objects.get().state == state
+        department.reload()
+        expect(department.get_by_text("已免责").first).to_be_visible()
+        assert Clock.objects.get(incident__number=case.number, kind="handle").is_exempt
