@@ -9,12 +9,14 @@ export class Bulk {
   constructor(list, bar, dialog, toggle) {
     Object.assign(this, { list, bar, dialog, toggle });
     toggle.addEventListener("click", () => this.pick());
-    list.addEventListener("change", () => this.#count());
+    list.addEventListener("click", ({ target }) => {
+      if (target.closest(".gg-wpick")) this.turn(target.closest(".gg-wrow"));
+    });
     document.addEventListener("gg:list", () => queueMicrotask(() => this.#count()));
     bar.addEventListener("click", ({ target }) => {
       const button = target.closest("[data-bulk]");
       if (button) this.#rehearse(button.dataset.bulk, button.textContent.trim());
-      if (target.closest("[data-bulk-all]")) this.#all();
+      if (target.closest("[data-bulk-all]")) this.#turnAll();
     });
     dialog.querySelector("[data-bulk-go]").addEventListener("click", () => this.#go());
     dialog.querySelector("textarea").addEventListener("input", () => {
@@ -26,28 +28,36 @@ export class Bulk {
   pick(on = !this.list.hasAttribute("data-picking")) {
     this.list.toggleAttribute("data-picking", on);
     this.toggle.setAttribute("aria-pressed", String(on));
-    if (!on) for (const box of this.#boxes()) box.checked = false;
+    if (!on) for (const row of this.#all()) row.removeAttribute("aria-checked");
     this.#count();
   }
 
-  #boxes() {
-    return [...this.list.querySelectorAll(".gg-wpick")];
-  }
-
-  #rows() {
-    return this.#boxes().filter((box) => box.checked).map((box) => box.closest(".gg-wrow"));
+  /** The row is picked, or no longer. */
+  turn(row) {
+    row.ariaChecked = String(row.ariaChecked !== "true");
+    this.#count();
   }
 
   #all() {
-    const boxes = this.#boxes();
-    const on = boxes.some((box) => !box.checked);
-    for (const box of boxes) box.checked = on;
+    return [...this.list.querySelectorAll(".gg-wrow")];
+  }
+
+  #rows() {
+    return this.#all().filter((row) => row.ariaChecked === "true");
+  }
+
+  #turnAll() {
+    const on = this.#rows().length < this.#all().length;
+    for (const row of this.#all()) row.ariaChecked = String(on);
     this.#count();
   }
 
   #count() {
     const count = this.#rows().length;
-    this.bar.hidden = !this.list.hasAttribute("data-picking");
+    const picking = this.list.hasAttribute("data-picking");
+    // a row that just came says that it is not picked
+    if (picking) for (const row of this.#all()) row.ariaChecked ??= "false";
+    this.bar.hidden = !picking;
     this.bar.querySelector("[data-bulk-count]").textContent = interpolate(gettext("已选 %s 件"), [count]);
     for (const button of this.bar.querySelectorAll("[data-bulk]")) button.disabled = count === 0;
   }
@@ -83,7 +93,7 @@ export class Bulk {
     if (!(await this.#run(false))) return undefined;
     this.dialog.querySelector("textarea").disabled = true;
     this.dialog.querySelector("footer form button").focus();
-    for (const row of this.#chosen) row.querySelector(".gg-wpick").checked = false;
+    for (const row of this.#chosen) row.ariaChecked = "false";
     this.#count();
     return undefined;
   }

@@ -141,9 +141,7 @@ function renew(row, now) {
   delete row.dataset.done;
   Object.assign(row.dataset, now.dataset);
   row.classList.remove("gg-left");
-  const picked = row.querySelector(".gg-wpick:checked") !== null;
   row.replaceChildren(...now.cloneNode(true).childNodes);
-  if (picked) row.querySelector(".gg-wpick").checked = true;
   badge(row, list.dataset.wordsChanged, "gg-badge-live");
   recount();
 }
@@ -178,11 +176,11 @@ export function leave(number, words) {
 // --- bringing in ---
 
 function put(page) {
-  const picked = new Set([...list.querySelectorAll(".gg-wpick:checked")].map((box) => box.closest("[data-number]").dataset.number));
+  const picked = new Set([...list.querySelectorAll("[data-number][aria-checked=true]")].map((row) => row.dataset.number));
   const theirs = page.querySelector("[data-live-list]");
   Object.assign(list.dataset, theirs.dataset);
   list.replaceChildren(...theirs.childNodes);
-  for (const [number, row] of rowsOf(list)) if (picked.has(number)) row.querySelector(".gg-wpick").checked = true;
+  for (const [number, row] of rowsOf(list)) if (picked.has(number)) row.ariaChecked = "true";
   document.dispatchEvent(new CustomEvent("gg:list", { detail: page }));
   touched.clear();
   waiting.clear();

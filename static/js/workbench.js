@@ -97,7 +97,7 @@ function step(by) {
 
 list.addEventListener("click", (event) => {
   const row = event.target.closest(".gg-wrow");
-  if (row && !event.target.closest("input, a")) choose(row.dataset.number);
+  if (row && !event.target.closest(".gg-wpick, a")) choose(row.dataset.number);
 });
 document.addEventListener("gg:list", ({ detail: page }) => {
   for (const name of ["tabs", "ticker", "above", "below"]) {
@@ -247,9 +247,9 @@ keys.on("g r", () => find("#panel-title")?.focus());
 keys.on("z", () => (takeOffer() ? undefined : false));
 keys.on("b", () => bulk.pick());
 keys.on(" ", (event) => {
-  const box = unfocused(event) && list.hasAttribute("data-picking") && rowOf(chosen)?.querySelector(".gg-wpick");
-  if (!box) return false;
-  box.click();
+  const row = unfocused(event) && list.hasAttribute("data-picking") && rowOf(chosen);
+  if (!row) return false;
+  bulk.turn(row);
   return undefined;
 });
 keys.on("Escape", ({ target }) => {
