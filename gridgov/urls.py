@@ -3,14 +3,13 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.decorators.cache import cache_control
-from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 from django.views.i18n import JavaScriptCatalog, set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from dispatch.api import health
 from dispatch.views.session import AdminSignIn
-from gridgov.common.problems import no_such_path
+from gridgov.common.no_such_path import NoSuchPath
 
 handler500 = "gridgov.common.problems.broken"
 
@@ -29,8 +28,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("dispatch.api.urls")),
-    # it changes nothing: whoever asks is told that it does not exist, not that his form is too old
-    re_path("^api/", csrf_exempt(no_such_path)),
+    re_path("^api/", NoSuchPath.as_view()),
     path("", include("reporting.urls")),
     path("", include("dispatch.urls")),
 ]

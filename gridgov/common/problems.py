@@ -116,12 +116,6 @@ def flat(details: Any, path: str = "") -> Iterator[dict[str, str]]:
             yield from flat(inner, path if leaves else f"{path}.{position}" if path else str(position))
 
 
-def no_such_path(request: HttpRequest) -> HttpResponse:
-    """The answer to an address under the API that is none."""
-    hint = "" if request.path.endswith("/") else _("，地址须以“/”结尾")
-    return problem(404, _("没有这个地址") + hint, code="not_found")
-
-
 def broken(request: HttpRequest) -> HttpResponse:
     """The answer to a fault of ours: a problem under ``/api/``, the page of the site elsewhere (``handler500``)."""
     if request.path.startswith("/api/"):
