@@ -91,7 +91,7 @@ class AdminSignIn(SignIn):
         if request.user.is_active and request.user.is_staff:
             return redirect(self.next_page)
         request.actor = actor_of(request.user, channel="desk")
-        words = _("管理后台是系统、安全、审计管理员的；你的岗位在这里没有可以办的事。")
+        words = _("管理后台只对系统、安全和审计管理员开放，你没有这些任职。")
         return refused(request, NotPermitted(words, missing=Capability.MANAGE_RULES))
 
 

@@ -45,10 +45,11 @@ def test_who_may_not_come_to_the_admin_is_told_so_and_not_asked_again_who_he_is(
     client = Client()
     assert 'name="password"' in client.get("/admin/", follow=True).text
     client.force_login(world.people["acceptor"])
-    answer = client.get("/admin/", follow=True)
-    assert answer.status_code == 403
-    assert "管理后台是系统、安全、审计管理员的" in answer.text
-    assert 'name="password"' not in answer.text
+    for path in ("/admin/", "/admin/login/", "/admin/login/?next=/admin/", address(RoutingRule)):
+        answer = client.get(path)
+        assert answer.status_code == 403, path
+        assert "管理后台只对系统、安全和审计管理员开放" in answer.text
+        assert 'name="password"' not in answer.text
     client.force_login(world.people["system_admin"])
     assert client.get("/admin/").status_code == 200
     assert root.get("/admin/login/").status_code == 302

@@ -61,8 +61,9 @@ def test_admin_sign_in_stops_listening_too(world):
 
 def test_admin_tells_who_may_not_be_there_so_and_leads_nowhere_else(sign_in):
     client = sign_in("acceptor")
-    assert client.get("/admin/").url == "/admin/login/?next=/admin/"
+    assert client.get("/admin/").status_code == 403
     assert client.get("/admin/login/?next=/admin/").status_code == 403
+    assert Client().get("/admin/").url == "/admin/login/?next=/admin/"
     elsewhere = Client().post(
         "/admin/login/?next=https://elsewhere.example/", {"username": "system_admin", "password": PASSWORD}
     )
