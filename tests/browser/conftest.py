@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from gridgov.common.models import User
@@ -60,7 +61,8 @@ def chromium():
 
 @pytest.fixture
 def city(address) -> World:
-    """The city of the tests, committed, so that the live server sees it."""
+    """The city of the tests, committed, so that the live server sees it; nothing is kept of that of another test."""
+    cache.clear()
     return make_world()
 
 
