@@ -24,6 +24,8 @@ SEES: Mapping[str, frozenset[str]] = {
 OVER_CASES = SEES[IN] - {"department_handler", "department_head"}
 DEPARTMENT = frozenset({"department_handler", "department_head"})
 FIELD = frozenset({"grid_leader", "grid_worker"})
+#: Who reaches the admin pages at all; others are told that these are not theirs (403), whatever they ask for there.
+STAFF = frozenset({"system_admin", "security_admin", "audit_admin"})
 
 
 @dataclass(frozen=True)
@@ -92,13 +94,17 @@ LEADS_IN = {IN: frozenset({"grid_leader"}), OUT: NOBODY}
 PAGES: tuple[Rule, ...] = (
     # --- open to all ---
     public("healthz", 200, 503),
+    public("readyz", 200, 503),
+    public("livez"),
+    # by address and token, not by who: tests/observability/test_metrics.py
+    public("metrics"),
     public("schema"),
     public("docs"),
     public("words"),
     post(public, "set_language", 302, data={"language": "en", "next": "/login/"}),
     public("^api/", 404, query="/api/none/"),
     Rule("pages:sign_in", EVERYBODY, ok=(302,), anonymous=(200,)),
-    public("admin/login/", 200, query="/admin/login/"),
+    Rule("admin/login/", STAFF, ok=(302,), anonymous=(200,), query="/admin/login/"),
     public("pages:sign_in_code", 302),
     public("pages:sign_in_enrol", 302),
     public("pages:sign_in_password", 302),
@@ -156,6 +162,9 @@ PAGES: tuple[Rule, ...] = (
     post(desk, "pages:report", FIELD | {"acceptor"}, 400),
     desk("pages:where", "acceptor", query="?text=一网格"),
     desk("pages:ops", "duty_chief system_admin"),
+    desk("pages:loop_audit", "duty_chief system_admin"),
+    post(desk, "pages:loop_audit_now", "duty_chief system_admin", 302),
+    desk("pages:system", "system_admin"),
     desk("pages:appeals", DEPARTMENT | FIELD | {"acceptor", "dispatcher"}),
     desk("pages:rulings", "duty_chief"),
     desk("reporting:today", "grid_leader"),
@@ -164,6 +173,26 @@ PAGES: tuple[Rule, ...] = (
     # --- maps: an area that is not one's own does not exist ---
     Rule("pages:map_areas", OVER_CASES, query="?level=5", places=(IN,)),
     Rule("pages:map_cases", OVER_CASES, query="?bbox=103.5,36.0,103.8,36.2&zoom=12", places=(IN,)),
+    Rule("pages:map_components", OVER_CASES, query="?bbox=103.5,36.0,103.8,36.2&zoom=12"),
+    Rule("pages:map_duty", OVER_CASES, query="?bbox=103.5,36.0,103.8,36.2&zoom=12"),
+    Rule("pages:map_zones", OVER_CASES),
+    *(
+        Rule(key, OVER_CASES, known={OUT: EVERYBODY - OVER_CASES | {"leader"}}, query=f"?area={{area}}{more}",
+             places=(OUT,))
+        for key, more in (
+            ("pages:map_components", "&bbox=103.5,36.0,103.8,36.2&zoom=12"),
+            ("pages:map_duty", "&bbox=103.5,36.0,103.8,36.2&zoom=12"),
+            ("pages:map_zones", ""),
+        )
+    ),
+    # --- exports: another's does not exist; who sees no case hears that ---
+    desk("reporting:exports", OVER_CASES),
+    post(desk, "reporting:export_start", OVER_CASES, 302,
+         data={"kind": "cases", "form": "csv", "from": "2026-01-01", "until": "2026-01-31"}),
+    post(desk, "reporting:export_cancel", "acceptor", 302, kwargs={"export_id": "{waiting_export}"},
+         known=EVERYBODY - OVER_CASES | {"acceptor"}),
+    desk("reporting:export_file", "acceptor", kwargs={"export_id": "{export}"},
+         known=EVERYBODY - OVER_CASES | {"acceptor"}),
     # --- cases ---
     Rule("pages:find", EVERYBODY, known=SEES, ok=(302,), query="?number={number}", places=(IN, OUT)),
     case("pages:case"),
@@ -277,8 +306,6 @@ API: tuple[Rule, ...] = (
 
 # --- the admin pages ----------------------------------------------------------------------------------------------
 
-#: Who reaches the admin pages at all; others are sent to sign in as somebody else.
-STAFF = frozenset({"system_admin", "security_admin", "audit_admin"})
 SYSTEM, PEOPLE, AUDIT = _names("system_admin"), _names("system_admin security_admin"), _names("audit_admin")
 #: Model → who opens its pages, and what they may do besides looking. What nobody opens has pages of its own.
 ADMIN: Mapping[str, tuple[frozenset[str], str]] = {
@@ -309,6 +336,7 @@ ADMIN: Mapping[str, tuple[frozenset[str], str]] = {
     "incidents_journalentry": (NOBODY, ""),
     "incidents_ladder": (SYSTEM, "add"),
     "incidents_limit": (SYSTEM, "add"),
+    "personnel_assessmentscheme": (SYSTEM, "add"),
     "personnel_componentduty": (SYSTEM, "add"),
     "personnel_department": (SYSTEM, "add"),
     "personnel_posting": (PEOPLE, "add"),
@@ -322,20 +350,26 @@ def _admin() -> Iterator[Rule]:
     for app in ("auth", "common", "dispatch", "grids", "incidents", "personnel"):
         able = frozenset[str]().union(*(who for model, (who, _may) in ADMIN.items() if model.startswith(f"{app}_")))
         yield Rule("admin:app_list", able, kwargs={"app_label": app}, known=able)
-    yield Rule("admin:login", EVERYBODY, anonymous=(200,), query="/admin/login/")
-    yield Rule("admin:password_change", STAFF, ok=(302,), query="/admin/password_change/")
+    yield Rule("admin:login", STAFF, ok=(302,), anonymous=(200,), query="/admin/login/")
+    yield Rule("admin:password_change", EVERYBODY, ok=(302,), query="/admin/password_change/")
     yield Rule("admin:logout", STAFF, method="POST", data={}, ok=(302,), anonymous=(302,))
     yield Rule("admin:autocomplete", PEOPLE, query="?app_label=personnel&model_name=posting&field_name=worker")
     yield Rule("admin:view_on_site", NOBODY, known=NOBODY, kwargs={"content_type_id": 1, "object_id": "1"})
     yield Rule("admin:admin/(?P<url>.*)$", NOBODY, known=NOBODY, query="/admin/there-is-none/")
+    here = {"area_id": "{area}"}
+    yield Rule("admin:grids_area_map", SYSTEM, kwargs=here)
+    yield Rule("admin:grids_area_map_shapes", SYSTEM, kwargs=here)
+    # 400: nothing is drawn
+    yield Rule("admin:grids_area_map_check", SYSTEM, kwargs=here, method="POST", data={}, ok=(400,))
+    yield Rule("admin:grids_area_map_save", SYSTEM, kwargs=here, method="POST", data={}, ok=(400,))
     for model, (able, may) in ADMIN.items():
         row = {"object_id": f"{{row:{model}}}"}
         yield Rule(f"admin:{model}_changelist", able)
         yield Rule(f"admin:{model}_add", able if "add" in may else NOBODY)
-        # 302: no such row, back to the index
-        yield Rule(f"admin:{model}_change", able, kwargs=row, ok=(200, 302))
-        yield Rule(f"admin:{model}_history", able, kwargs=row, ok=(200, 302), refused=(403, 302))
-        yield Rule(f"admin:{model}_delete", able if "delete" in may else NOBODY, kwargs=row, ok=(200, 302))
+        # 302, 404: the scene has no such row
+        yield Rule(f"admin:{model}_change", able, kwargs=row, ok=(200, 302, 404))
+        yield Rule(f"admin:{model}_history", able, kwargs=row, ok=(200, 302, 404), refused=(403, 302, 404))
+        yield Rule(f"admin:{model}_delete", able if "delete" in may else NOBODY, kwargs=row, ok=(200, 302, 404))
         path = f"admin/{model.replace('_', '/')}"
         yield Rule(f"admin:{path}/<path:object_id>/", STAFF, query=f"/{path}/1/", ok=(302,))
 

@@ -14,6 +14,8 @@ from gridgov.common import clock
 from grids.models import Component
 from incidents.models import Clock, Incident, JournalEntry
 from personnel import assessment_services
+from reporting import exports
+from reporting.models import Export
 from tests.dispatch.test_appeals import late_case
 from tests.reporting.assessed import assess
 from tests.worlds import World
@@ -128,12 +130,22 @@ def _shared(world: World, scene: Scene) -> dict[str, Any]:
     notice = Notice.objects.create(
         user=world.people["acceptor"], topic="test", text="通知", created_at=clock.now() - timedelta(days=1)
     )
+    done, waiting = (
+        exports.start(
+            by=owner, user=world.people["acceptor"], kind="cases", form="csv", title="案件",
+            query={"from": "2026-01-01T00:00:00+08:00", "until": "2026-02-01T00:00:00+08:00"},
+        )
+        for _number in range(2)
+    )  # fmt: skip
+    while Export.objects.get(pk=done.pk).state in Export.UNFINISHED:
+        exports.run_slice()
     session = sessions.open_sessions(users=[world.people["acceptor"].pk]).get()
     AccessAttempt.objects.create(
         username="acceptor_b", ip_address="10.0.0.9", user_agent="x", failures_since_start=99, http_accept="",
         path_info="/login/", get_data="", post_data="",
     )  # fmt: skip
     return {
+        "export": done.pk, "waiting_export": waiting.pk,
         "view": view.pk, "text": text.pk, "notice": notice.pk, "session": session.public_id,
         "lockout": lockouts.current()[0].key, "somebody": world.people["supervisor_b"].pk, "draft": "report",
     }  # fmt: skip

@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,11 @@ def _silence() -> Iterator[None]:
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)
+
+
+@pytest.fixture(autouse=True)
+def _folder(settings: Any, tmp_path: Path) -> None:
+    settings.EXPORT_ROOT = tmp_path / "exports"
 
 
 def test_every_page_is_open_to_whom_its_rule_says(world: World) -> None:
