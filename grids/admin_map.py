@@ -9,6 +9,7 @@ import shapely
 from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.request import RawPostDataException
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
@@ -133,10 +134,14 @@ class MapPages(ScopedAdmin):
         return self._answered(save)
 
     def _drawn(self, request: HttpRequest, record: AreaRecord) -> tuple[boundaries.Drawing, dict[str, Any]]:
-        if len(request.body) > MOST_BYTES:
+        try:
+            body = request.body
+        except RawPostDataException as error:  # a form: the check of its token has read it
+            raise FieldError("shapes", _("没有收到边界")) from error
+        if len(body) > MOST_BYTES:
             raise FieldError("shapes", _("提交的边界过大，请用导入"))
         try:
-            given = json.loads(request.body)
+            given = json.loads(body)
         except (ValueError, RecursionError) as error:
             raise FieldError("shapes", _("没有收到边界")) from error
         if not isinstance(given, dict):
