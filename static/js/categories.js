@@ -36,5 +36,13 @@ export function categoryBox(select, rows, { beside = false } = {}) {
     select.dispatchEvent(new Event("change", { bubbles: true }));
   });
   input.addEventListener("focus", () => input.select());
-  input.addEventListener("blur", () => { input.value = shown(); });
+  // whoever typed the whole name of one has said which, and need not choose it too
+  input.addEventListener("blur", () => {
+    const same = rows.filter(([, name]) => name === input.value.trim());
+    if (same.length === 1 && same[0][0] !== select.value) {
+      select.value = same[0][0];
+      select.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    input.value = shown();
+  });
 }
