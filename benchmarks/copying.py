@@ -262,7 +262,7 @@ class Copier:
             digest=journal._seal_digest(previous, self._sealed), previous_digest=previous, made_at=self._at,
         )  # fmt: skip
         self._checkpoint.save(force_insert=True)
-        journal._append_to_file(self._checkpoint)
+        journal._append_to_file([self._checkpoint])
 
     @property
     def _checkpoint_id(self) -> int:

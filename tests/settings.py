@@ -18,7 +18,8 @@ if not _given:
 
 # Tasks sent by a test stay in its process. What needs a real broker starts its own (GRIDGOV_TEST_REDIS_URL).
 os.environ.pop("REDIS_URL", None)
-os.environ["GRIDGOV_DATA_DIR"] = str(_root / "var")
+# Two processes of tests do not write, or remove, one another's checkpoint file.
+os.environ["GRIDGOV_DATA_DIR"] = str(_root / f"var-{os.environ.get('PYTEST_XDIST_WORKER', 'one')}")
 os.environ.setdefault("SECRET_KEY", "for-the-tests-only-" + "s" * 40)
 os.environ.setdefault("JOURNAL_KEY", "for-the-tests-only-" + "j" * 40)
 

@@ -60,13 +60,13 @@ def test_related_rows_are_refused(world: World) -> None:
 
 
 def test_rows_of_values_are_those_of_the_queryset_in_its_order(world: World) -> None:
-    def build(lon: Any, level: Any) -> Any:
-        found = Area.objects.filter(label_lon__gte=lon, level=level).annotate(above=F("parent__code"))
+    def build(lon: Any, least: Any) -> Any:
+        found = Area.objects.filter(label_lon__gte=lon, pk__gte=least).annotate(above=F("parent__code"))
         return found.order_by("code").values_list("code", "above", "label_lon")
 
-    prepared = PreparedRows(build, lon=float, level=int)
-    for lon, level in ((0.0, 2), (103.62, 3), (103.62, 5), (180.0, 5)):
-        assert prepared.rows(lon=lon, level=level) == list(build(lon, level))
+    prepared = PreparedRows(build, lon=float, least=int)
+    for lon, least in ((0.0, 2), (103.62, 3), (103.62, 5), (180.0, 5)):
+        assert prepared.rows(lon=lon, least=least) == list(build(lon, least))
 
 
 def test_rows_of_values_want_a_list_of_values() -> None:

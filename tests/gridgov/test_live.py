@@ -106,7 +106,7 @@ def test_stream_hears_by_what_its_person_may_see_now(world, site, listen):
     world.report()
     witness = listen("acceptor", last="0-0-" + str(int(clock.now().timestamp() * 1000)))
     witness.until("case")
-    site.live.close()
+    site.live._call(site.live.close)  # in the loop, as the server does
     heard = []
     while (event := stream.next()) is not None:
         heard.append(event[0])
@@ -122,8 +122,9 @@ def test_confidential_case_is_heard_by_the_named_alone(world, site, listen):
 
 
 def test_case_that_moved_out_of_the_area_is_heard_there_no_more(world, site, listen):
-    number = world.report(by="acceptor_city")
     stream = listen("acceptor_street")
+    number = world.report(by="acceptor_city")
+    assert stream.until("case")["n"] == number
     there = world.areas
     Incident.objects.filter(number=number).update(
         district=there["620902"], street=there["620902001"], community=there["620902001001"],
