@@ -284,6 +284,9 @@ def _given_names() -> Iterator[str]:
 
 
 def new_password() -> str:
-    """Sixteen letters and figures that are not mistaken for each other, in groups of four: some 79 random bits."""
+    """Sixteen letters and figures that are not mistaken for each other, in groups of four: some 72 random bits."""
     letters = "abcdefghijkmnpqrstuvwxyz23456789"
-    return "-".join("".join(secrets.choice(letters) for _i in range(4)) for _j in range(4))
+    # small letters, a figure at least and the dashes: the three kinds that a password must have
+    groups = ["".join(secrets.choice(letters) for _i in range(4)) for _j in range(3)]
+    figures = "".join(secrets.choice("23456789") for _i in range(4))
+    return "-".join([*groups, figures])
