@@ -27,6 +27,8 @@ export class Claims {
   toggle() {
     const offered = this.strip?.querySelector("[data-claim=claim], [data-claim=release]");
     if (offered) this.do(offered.dataset.claim);
+    // a colleague's: whoever asks for it is told, though the strip says so already
+    else if (this.strip) toast(this.strip.querySelector("span").textContent.trim(), { kind: "over" });
   }
 
   async do(what) {
@@ -46,9 +48,13 @@ export class Claims {
     } catch (refused) {
       toast(refused.message, { kind: "over" });
     }
-    this.#busy = false;
     this.panel.forget(number);
-    if (number === this.panel.number) await this.panel.refresh();
+    // busy until the panel shows what came of it: a key pressed before that would do the same once more
+    try {
+      if (number === this.panel.number) await this.panel.refresh();
+    } finally {
+      this.#busy = false;
+    }
   }
 
   /** Something is on its way whose answer renews the panel. */

@@ -402,8 +402,10 @@ def test_colleagues_see_who_holds_a_case_by_the_stream_alone(city: World, desk_o
     holder.open(number)
     holder.press("c")
     expect(watcher.row(number)).to_contain_text("受理甲")
+    expect(holder.panel.locator("[data-mine]")).to_be_visible()
     holder.press("c")
     expect(watcher.row(number)).to_contain_text("热线")
+    expect(holder.panel.locator(".gg-lease-free")).to_be_visible()
     holder.press("c")
     expect(watcher.row(number)).to_contain_text("受理甲")
     # in the panel, too
@@ -430,5 +432,6 @@ def test_the_plain_list_follows_who_holds_a_case(city: World, desk_of, signed_in
     row = page.locator(f"[data-number='{number}']")
     holder.press("c")
     expect(row).to_contain_text("受理甲")
+    expect(holder.panel.locator("[data-mine]")).to_be_visible()
     holder.press("c")
     expect(row).to_contain_text("热线")
