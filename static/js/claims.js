@@ -24,7 +24,9 @@ export class Claims {
     return this.panel.box.querySelector("[data-lease]");
   }
 
-  toggle() {
+  /** Claims or releases the shown case, as it stands once the panel is there. */
+  async toggle() {
+    await this.panel.settled();
     const offered = this.strip?.querySelector("[data-claim=claim], [data-claim=release]");
     if (offered) this.do(offered.dataset.claim);
     // a colleague's: whoever asks for it is told, though the strip says so already
