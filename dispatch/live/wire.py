@@ -4,13 +4,13 @@ The word carries nothing: the journal is the message. One that is lost is made g
 """
 
 import logging
-import threading
 from collections.abc import Callable
 
 import redis
 from django.conf import settings
 
 from dispatch.delivery import Poker
+from gridgov.common.background import Background
 
 logger = logging.getLogger(__name__)
 
@@ -34,23 +34,13 @@ class Teller:
 poker = Poker(Teller().tell)
 
 
-class Ear:
+class Ear(Background):
     """A thread that hears the word and calls ``heard``; it comes back by itself after Redis was away."""
 
     def __init__(self, url: str, heard: Callable[[], object]) -> None:
         self._url = url
         self._heard = heard
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="live-ear", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Nothing is heard after this returns."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        super().__init__("live-ear")
 
     def _run(self) -> None:
         failures = 0

@@ -6,13 +6,13 @@ older cases take their usual time. A visitor's own case is taken up like any oth
 """
 
 import logging
-import threading
 from datetime import datetime, timedelta
 from random import Random
 
 from django.db import connections
 
 from gridgov.common import clock
+from gridgov.common.background import Background
 from gridgov.simulation import demo, runs
 from gridgov.simulation.city import City
 from gridgov.simulation.duty import Town
@@ -48,21 +48,11 @@ class LiveCity(City):
         return self.town if fresh or hurried else self._usual
 
 
-class Residents:
+class Residents(Background):
     """A thread in which people report and act. ``start`` returns at once, ``stop`` when nobody acts any more."""
 
     def __init__(self) -> None:
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="simulation", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Nothing is reported or done after this returns."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        super().__init__("simulation")
 
     def _run(self) -> None:
         city, expected = None, clock.now()

@@ -1,15 +1,16 @@
 """Notices commits by any other connection to the database file, of this process or another."""
 
 import logging
-import threading
 from collections.abc import Callable
 
 from django.db import DatabaseError, connection
 
+from gridgov.common.background import Background
+
 logger = logging.getLogger(__name__)
 
 
-class Watcher:
+class Watcher(Background):
     """A thread that reads ``PRAGMA data_version`` every ``seconds`` and calls ``changed`` when it moved.
 
     The number is the connection's own view: it moves on commits of other connections only. Reading it costs some
@@ -19,17 +20,7 @@ class Watcher:
     def __init__(self, changed: Callable[[], object], *, seconds: float = 0.2) -> None:
         self._changed = changed
         self._seconds = seconds
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="database-watcher", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """No call is made after this returns."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        super().__init__("database-watcher")
 
     def _run(self) -> None:
         seen = None

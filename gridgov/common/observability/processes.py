@@ -6,7 +6,6 @@ A killed process leaves its row, which grows old and is removed after a day.
 import logging
 import os
 import platform
-import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from django.db import DatabaseError, connections
 
 from gridgov.common import clock
+from gridgov.common.background import Background
 from gridgov.common.models import ProcessReport
 from gridgov.common.observability import slow
 
@@ -31,7 +31,7 @@ def _nothing() -> Mapping[str, Any]:
     return {}
 
 
-class Reporter:
+class Reporter(Background):
     """A part of a process that says that it lives and writes its slow statements. ``start`` after any fork."""
 
     def __init__(self, kind: str, figures: Figures = _nothing, *, every: float = EVERY_SECONDS) -> None:
@@ -39,17 +39,7 @@ class Reporter:
         self._figures = figures
         self._every = every
         self._began = clock.now()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="process-reporter", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """The process has said that it is going; nothing is written after this returns."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        super().__init__("process-reporter")
 
     def _run(self) -> None:
         while True:
