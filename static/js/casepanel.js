@@ -169,7 +169,9 @@ export class CasePanel extends EventTarget {
   key(letter) {
     if (!this.#loading) return this.#key(letter);
     const { number } = this;
-    this.settled().then(() => number === this.number && this.#key(letter, { send: false }));
+    // one that is only being renewed was seen; should it have moved meanwhile, its version refuses what is sent
+    const send = this.panel?.dataset.number === number;
+    this.settled().then(() => number === this.number && this.#key(letter, { send }));
     return true;
   }
 
