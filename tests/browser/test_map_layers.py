@@ -83,10 +83,10 @@ def test_a_component_says_what_it_is_and_leads_to_its_report(layered: World, sig
     page.keyboard.press("Escape")
     expect(page.get_by_label("部件", exact=True)).to_be_hidden()
     for _ in range(4):
+        expect(page.locator(".gg-map-component, .gg-map-components").first).to_be_visible()
         if page.locator(".gg-map-component").count():
             break
         page.locator(".gg-map-components").first.click()
-        expect(page.locator(".gg-map-component, .gg-map-components").first).to_be_visible()
     page.locator(".gg-map-component").first.click()
     card = page.locator(".gg-map-card")
     expect(card).to_contain_text("路灯")
