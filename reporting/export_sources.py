@@ -16,7 +16,7 @@ from dispatch.actors import Actor
 from dispatch.queue_query import cases_in, desk_of
 from dispatch.visibility import cases_of
 from gridgov.common import clock
-from gridgov.common.observability.logs import without_secrets
+from gridgov.common.secrecy import without_phones
 from grids.spatial import areas
 from incidents.catalogue import catalogue
 from incidents.models import Incident
@@ -129,7 +129,7 @@ class CaseSource:
             *(areas.name(pk) if pk else "" for pk in (district, street, community, grid)),
             cell(address),
             # people write numbers into what they tell
-            cell(without_secrets(words)),
+            cell(without_phones(words)),
             "" if lon is None else f"{lon:.6f}",
             "" if lat is None else f"{lat:.6f}",
             *(_moment(at) for at in (received, due, closed)),

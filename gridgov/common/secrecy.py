@@ -1,4 +1,5 @@
-"""Keeps secrets out of the log: passwords, tokens, codes, cookies, keys, and the links that let somebody in.
+"""Keeps out of the log what is not for it: phone numbers, passwords, tokens, codes, cookies, keys, and the links that
+let somebody in.
 
 A filter of the handlers, so that no logger goes round it: what is written is the sentence with its secrets masked.
 """
@@ -25,19 +26,26 @@ _PATTERNS = (
     (re.compile(rf"(?i)(['\"]?\b(?:{_NAMES})\b['\"]?\s*[:=]\s*)(\"[^\"]*\"|'[^']*'|[^\s&,;'\"}}\)]+)"), rf"\1{MASK}"),
     # postgres://user:password@host
     (re.compile(r"(?i)\b([a-z][a-z0-9+]*://[^\s:/@]*:)[^\s@/]+@"), rf"\1{MASK}@"),
-    # the reporter's link opens his case
-    (re.compile(r"(/r/|/files/signed/)[A-Za-z0-9_:-]{6,300}(?=[/\s?\"']|$)"), rf"\1{MASK}"),
+    # the reporter's link opens his case, a component's code lets anybody report on it
+    (re.compile(r"(/r/|/c/|/files/signed/)[A-Za-z0-9_:-]{6,300}(?=[/\s?\"']|$)"), rf"\1{MASK}"),
     (re.compile(r"(otpauth://)[^\s'\"]+"), rf"\1{MASK}"),
 )
+_MOBILE = re.compile(r"(?<![0-9A-Za-z])(?:\+?86[- ]?)?(1[3-9]\d)\d{4}(\d{4})(?![0-9A-Za-z])")
+_LANDLINE = re.compile(r"(?<![0-9A-Za-z.:-])(0\d{2,3})-?\d{3,4}(\d{4})(?![0-9A-Za-z.:-])")
+
+
+def without_phones(text: str) -> str:
+    """``text`` with the middle of each phone number masked."""
+    return _LANDLINE.sub(r"\1****\2", _MOBILE.sub(r"\1****\2", text))
 
 
 def masked(text: str) -> str:
-    """``text`` without what looks like a secret, and without the secrets of this deployment."""
+    """``text`` without phone numbers, what looks like a secret, and the secrets of this deployment."""
     for value in _own():
         text = text.replace(value, MASK)
     for pattern, instead in _PATTERNS:
         text = pattern.sub(instead, text)
-    return text
+    return without_phones(text)
 
 
 @lru_cache(maxsize=1)

@@ -44,6 +44,28 @@ def test_what_is_no_secret_stays(said: str) -> None:
     assert masked(said) == said
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("来电 13893122716 王女士", "来电 138****2716 王女士"),
+        ("+86 138-9312", "+86 138-9312"),
+        ("+8613893122716", "138****2716"),
+        ("座机0931-8267123", "座机0931****7123"),
+        ("案件 62090120261126000017", "案件 62090120261126000017"),
+        ("id a13893122716b", "id a13893122716b"),
+        ("postgres://gridgov:geheim@db:5432/x", "postgres://gridgov:***@db:5432/x"),
+        ("redis://:geheim@redis:6379/0", "redis://:***@redis:6379/0"),
+        ("Authorization: Token abcdef0123", "Authorization: ***"),
+        ('{"password": "geheim", "username": "a"}', '{"password": ***, "username": "a"}'),
+        ("SECRET_KEY=abc JOURNAL_KEY=def", "SECRET_KEY=*** JOURNAL_KEY=***"),
+        ("Not Found: /r/Ab3_-xyz012345/", "Not Found: /r/***/"),
+        ("Not Found: /reports/2026/", "Not Found: /reports/2026/"),
+    ],
+)
+def test_text_has_no_phone_number_and_keeps_what_is_beside_secrets(text: str, shown: str) -> None:
+    assert masked(text) == shown
+
+
 def test_handler_of_the_settings_masks_arguments_and_tracebacks(capsys) -> None:
     logger = logging.getLogger("tests.secrecy")
     handler = logging.StreamHandler()

@@ -4,36 +4,14 @@ The settings file calls :func:`configuration`; nothing here reads settings.
 """
 
 import logging
-import re
 from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 
 from gridgov.common.observability import context
-from gridgov.common.secrecy import WithoutSecrets
+from gridgov.common.secrecy import WithoutSecrets, masked
 
 FORMATS = ("line", "json")
-
-_PHONE = re.compile(r"(?<![0-9A-Za-z])(?:\+?86[- ]?)?(1[3-9]\d)\d{4}(\d{4})(?![0-9A-Za-z])")
-_LANDLINE = re.compile(r"(?<![0-9A-Za-z.:-])(0\d{2,3})-?\d{3,4}(\d{4})(?![0-9A-Za-z.:-])")
-#: ``password=…``, ``"token": "…"``, ``Authorization: Token …``; the value up to a blank, a comma or a quote.
-_NAMED = re.compile(
-    r"(?i)((?:password|passwd|secret|token|api[_-]?key|secret[_-]?key|journal[_-]?key|authorization|cookie|sessionid|"
-    r"csrftoken)\\?[\"']?\s*[:=]\s*\\?[\"']?)((?:token|bearer|basic)\s+)?[^\s\"',;&\\]+"
-)
-#: The password of an address: ``postgres://user:password@host``.
-_ADDRESS = re.compile(r"(?<=://)([^\s:/@]*):[^\s/@]+@")
-#: The links of the public are keys to a case.
-_LINK = re.compile(r"(/(?:r|c)/)[0-9A-Za-z_-]{6,40}")
-
-
-def without_secrets(text: str) -> str:
-    """``text`` with phone numbers masked, and passwords, tokens, keys and public links blanked."""
-    text = _PHONE.sub(r"\1****\2", text)
-    text = _LANDLINE.sub(r"\1****\2", text)
-    text = _ADDRESS.sub(r"\1:***@", text)
-    text = _NAMED.sub(r"\1***", text)
-    return _LINK.sub(r"\1***", text)
 
 
 class Context(logging.Filter):
@@ -49,9 +27,6 @@ class Context(logging.Filter):
 
 class Line(logging.Formatter):
     """One line for people, the traceback below it."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return without_secrets(super().format(record))
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         about = " ".join(part for part in (getattr(record, "request_id", "")[:8], getattr(record, "case", "")) if part)
@@ -72,8 +47,9 @@ class Json(JsonFormatter):
             **options,
         )
 
-    def format(self, record: logging.LogRecord) -> str:
-        return without_secrets(super().format(record))
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        # the filter of the handler has seen message and traceback, not what the caller added
+        return {name: masked(said) if isinstance(said, str) else said for name, said in log_data.items()}
 
 
 def configuration(*, form: str, level: str, requests: bool) -> dict[str, Any]:

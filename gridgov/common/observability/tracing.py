@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from gridgov.common.observability.logs import without_secrets
+from gridgov.common.secrecy import masked
 
 logger = logging.getLogger(__name__)
 
@@ -58,11 +58,11 @@ def _blanked(event: dict[str, Any], hint: Any) -> dict[str, Any]:
     for name in ("headers", "cookies", "query_string", "data", "env"):
         request.pop(name, None)
     if "url" in request:
-        request["url"] = without_secrets(request["url"])
+        request["url"] = masked(request["url"])
     for fault in (event.get("exception") or {}).get("values") or ():
-        fault["value"] = without_secrets(str(fault.get("value") or ""))
+        fault["value"] = masked(str(fault.get("value") or ""))
     for entry in (event.get("breadcrumbs") or {}).get("values") or ():
-        entry["message"] = without_secrets(str(entry.get("message") or ""))
+        entry["message"] = masked(str(entry.get("message") or ""))
         entry.pop("data", None)
     return event
 
