@@ -153,7 +153,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=LOCKOUT_MINUTES)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_CLIENT_IP_CALLABLE = "gridgov.accounts.address.of"
+AXES_CLIENT_IP_CALLABLE = "gridgov.common.address.of"
 AXES_USERNAME_CALLABLE = "gridgov.accounts.lockouts.login_of"
 AXES_LOCKOUT_CALLABLE = "dispatch.views.session.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken", "next", "code"]

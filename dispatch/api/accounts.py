@@ -14,8 +14,8 @@ from dispatch import sign_in
 from dispatch.api import answers, bodies, shapes
 from dispatch.selectors import role_label
 from dispatch.sign_in import Step
-from gridgov.accounts import address, lockouts, second_factor
-from gridgov.common import audit
+from gridgov.accounts import lockouts, second_factor
+from gridgov.common import address, audit
 from gridgov.common.api import answer, check
 from gridgov.common.problems import problem
 from personnel.selectors import department_tree

@@ -16,7 +16,8 @@ from django.views.decorators.http import require_POST
 from dispatch import sign_in
 from dispatch.views.shell import page, show
 from dispatch.views.steps_in import CodeForm, NewPasswordForm
-from gridgov.accounts import address, passwords, second_factor, sessions
+from gridgov.accounts import passwords, second_factor, sessions
+from gridgov.common import address
 from gridgov.common.errors import FieldError, NotPermitted
 
 

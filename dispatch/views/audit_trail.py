@@ -13,8 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from dispatch.actors import Actor
 from dispatch.views.shell import page, show
-from gridgov.accounts import address
-from gridgov.common import audit, clock
+from gridgov.common import address, audit, clock
 from gridgov.common.errors import NotPermitted
 from gridgov.common.models import AuditEntry
 from grids.capabilities import Capability

@@ -3,7 +3,7 @@
 from django.core.cache import cache
 from django.http import HttpRequest
 
-from gridgov.accounts import address as sender
+from gridgov.common import address as sender
 
 MOST = 6
 SECONDS = 600

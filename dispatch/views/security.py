@@ -11,8 +11,9 @@ from django.views.decorators.http import require_POST
 
 from dispatch.actors import Actor
 from dispatch.views.shell import page, show
-from gridgov.accounts import address, lockouts, second_factor, sessions
+from gridgov.accounts import lockouts, second_factor, sessions
 from gridgov.accounts.accounts import close, password_by_hand, reopen
+from gridgov.common import address
 from gridgov.common.errors import FieldError, NotFound, NotPermitted
 from gridgov.common.models import User
 from grids.capabilities import Capability

@@ -21,8 +21,8 @@ from django.views.decorators.cache import never_cache
 from dispatch import sign_in
 from dispatch.sign_in import Step
 from dispatch.views.shell import show
-from gridgov.accounts import address, lockouts, passwords, second_factor
-from gridgov.common import audit, clock
+from gridgov.accounts import lockouts, passwords, second_factor
+from gridgov.common import address, audit, clock
 from gridgov.common.errors import FieldError
 from gridgov.common.models import User
 

@@ -18,8 +18,7 @@ from django.db.models import Max, Sum
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from gridgov.accounts import address
-from gridgov.common import audit, clock
+from gridgov.common import address, audit, clock
 from gridgov.common.errors import NotFound
 from gridgov.common.models import User
 

@@ -6,8 +6,8 @@ from axes.signals import user_locked_out
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.core.cache import cache
 
-from gridgov.accounts import address, lockouts, sessions
-from gridgov.common import audit
+from gridgov.accounts import lockouts, sessions
+from gridgov.common import address, audit
 from gridgov.common.models import User
 
 #: One refusal of a locked account is noted in so many seconds: the trail is append-only, and must not be flooded.

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from gridgov.common import work_calendar
+from gridgov.common import address, work_calendar
 from gridgov.common.calendar_year import year_of
 from gridgov.common.errors import FieldError
 from gridgov.common.models import AuditEntry, CalendarDay, CalendarVersion, WorkCalendar
@@ -163,7 +163,7 @@ class CalendarVersionAdmin(ReadOnlyAdmin):
             content=form.content(),
             source=form.cleaned_data["source"],
             by=request.user,
-            address=request.META.get("REMOTE_ADDR"),
+            address=address.of(request),
         )
         # what the admin goes on with is the saved row
         obj.__dict__.update(saved.__dict__)
