@@ -8,6 +8,7 @@ from typing import Any
 import shapely
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.request import RawPostDataException
 from django.template.response import TemplateResponse
@@ -15,14 +16,12 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from gridgov.common import address
 from gridgov.common.errors import Conflict, DomainError, FieldError, NotPermitted
 from grids import boundaries, importers
 from grids.admin_scope import ScopedAdmin, held_areas
 from grids.models import Area, Level
 from grids.spatial import AreaRecord, areas
-
-#: The greatest body of a drawing, in bytes: 60 areas of some hundred corners are far below it.
-MOST_BYTES = 2 * 1024 * 1024
 
 
 class MapPages(ScopedAdmin):
@@ -123,7 +122,7 @@ class MapPages(ScopedAdmin):
             reason = given.get("reason")
             revision = boundaries.save(
                 drawing=drawing, reason=reason if isinstance(reason, str) else "", by=request.user,
-                address=request.META.get("REMOTE_ADDR"),
+                address=address.of(request),
             )  # fmt: skip
             if revision is None:
                 raise FieldError("shapes", _("边界没有变化"))
@@ -138,8 +137,8 @@ class MapPages(ScopedAdmin):
             body = request.body
         except RawPostDataException as error:  # a form: the check of its token has read it
             raise FieldError("shapes", _("没有收到边界")) from error
-        if len(body) > MOST_BYTES:
-            raise FieldError("shapes", _("提交的边界过大，请用导入"))
+        except RequestDataTooBig as error:
+            raise FieldError("shapes", _("提交的边界过大，请用导入")) from error
         try:
             given = json.loads(body)
         except (ValueError, RecursionError) as error:

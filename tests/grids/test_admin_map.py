@@ -167,6 +167,13 @@ def test_bad_bodies_are_answered_400(enter, body):
     assert answer.json()["errors"][0]["field"] in ("shapes", "revision")
 
 
+def test_a_body_that_is_too_large_is_refused_at_its_field(enter, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
+    answer = post(enter("system_admin"), "map_check")
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [{"field": "shapes", "message": "提交的边界过大，请用导入"}]
+
+
 def test_the_map_of_a_city_leads_to_its_districts(enter, world):
     page = enter("system_admin").get(url("map", "620900"))
     assert "由其下级合并" in page.text
