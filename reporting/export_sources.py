@@ -121,12 +121,12 @@ class CaseSource:
         return [
             number,
             self._statuses[status],
-            parent.name if parent else "",
-            category.name if category else "",
+            cell(parent.name) if parent else "",
+            cell(category.name) if category else "",
             self._sources.get(source, source),
             _("是") if urgent else "",
             str(level or ""),
-            *(areas.name(pk) if pk else "" for pk in (district, street, community, grid)),
+            *(cell(areas.name(pk)) if pk else "" for pk in (district, street, community, grid)),
             cell(address),
             # people write numbers into what they tell
             cell(without_phones(words)),
@@ -175,7 +175,7 @@ class FigureSource:
     def _shown(self, row: selectors.Evidence) -> list[str]:
         category = self._titles.category(row.category_id)
         return [
-            row.number, category.name if category else "", row.label, row.status_label, _moment(row.at),
+            row.number, cell(category.name) if category else "", row.label, row.status_label, _moment(row.at),
             cell(row.address),
         ]  # fmt: skip
 

@@ -54,6 +54,10 @@ class _Stopped(Exception):
     """The export was cancelled, or another worker has it."""
 
 
+class _Busy(Exception):
+    """Another process of this machine is in the middle of it; its lease is renewed."""
+
+
 # --- asking -------------------------------------------------------------------------------------------------------
 
 
@@ -138,6 +142,8 @@ def run_slice(*, patience: float = 5.0) -> bool:
     try:
         with translation.override(settings.LANGUAGE_CODE), _held(export):
             _work(export, patience)
+    except _Busy:
+        pass
     except _Stopped:
         _release(export)
         if not Export.objects.filter(pk=export.pk, state__in=Export.UNFINISHED).exists():
@@ -166,12 +172,13 @@ def _take() -> Export | None:
         return None
     free = Q(lease_until__isnull=True) | Q(lease_until__lte=Now())
     for export in unfinished.filter(free).order_by(F("lease_until").asc(nulls_first=True), "at")[:3]:
-        lease = uuid.uuid4().hex
+        lease, before = uuid.uuid4().hex, export.lease
         taken = Export.objects.filter(free, pk=export.pk, state=export.state, lease=export.lease).update(
             lease=lease, lease_until=_in(LEASE), attempt_count=F("attempt_count") + 1
         )
         if taken:
             export.refresh_from_db()
+            export.lease_before = before  # type: ignore[attr-defined]
             return export
     return None
 
@@ -187,6 +194,9 @@ def _work(export: Export, patience: float) -> None:
         _write(export, state=Export.State.CANCELLED, finished_at=clock.now())
         raise _Stopped
     began = time.monotonic()
+    if export.state == Export.State.PACKING and _rows_path(export).stat().st_size < export.sure_bytes:
+        # collected on another machine, or lost
+        _write(export, state=Export.State.COLLECTING)
     if export.state != Export.State.PACKING:
         _collect(export, began + patience)
     if export.state == Export.State.PACKING:
@@ -320,7 +330,12 @@ def _held(export: Export) -> Iterator[None]:
         try:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise _Stopped from None
+            # no attempt of ours: it is the other's again
+            Export.objects.filter(pk=export.pk, lease=export.lease).update(
+                lease=export.lease_before,  # type: ignore[attr-defined]
+                lease_until=_in(LEASE), attempt_count=F("attempt_count") - 1,
+            )  # fmt: skip
+            raise _Busy from None
         yield
 
 

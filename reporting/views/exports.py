@@ -1,10 +1,9 @@
 """Asking for lists as files, watching them grow, fetching and cancelling them."""
 
 from collections.abc import Mapping
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
@@ -19,7 +18,7 @@ from dispatch.queue_query import PARAMETERS, checked, desk_of
 from dispatch.views.desks import desk_for
 from dispatch.views.shell import guarded, page, show
 from dispatch.visibility import scope_of
-from gridgov.common import clock
+from gridgov.common import address, clock
 from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
 from grids.capabilities import Capability
 from reporting import exports, selectors
@@ -71,7 +70,7 @@ def start(request: HttpRequest) -> HttpResponse:
         kind, title, query = _asked(asked, actor)
         exports.start(
             by=actor, user=request.user, kind=kind, form=asked.get("form", "csv"), title=title, query=query,
-            address=request.META.get("REMOTE_ADDR"),
+            address=address.of(request),
         )  # fmt: skip
     except (FieldError, Conflict) as refusal:
         messages.error(request, str(refusal.message))
@@ -86,7 +85,7 @@ def cancel(request: HttpRequest, export_id: Any) -> HttpResponse:
     """The export is cancelled."""
     actor = _reader(request)
     try:
-        exports.cancel(export_id=export_id, by=actor, user=request.user, address=request.META.get("REMOTE_ADDR"))
+        exports.cancel(export_id=export_id, by=actor, user=request.user, address=address.of(request))
     except Conflict as refusal:
         messages.error(request, str(refusal.message))
     else:
@@ -98,9 +97,7 @@ def cancel(request: HttpRequest, export_id: Any) -> HttpResponse:
 def file(request: HttpRequest, export_id: Any) -> HttpResponse:
     """The file, for who asked for it."""
     actor = _reader(request)
-    export, content = exports.fetched(
-        export_id=export_id, by=actor, user=request.user, address=request.META.get("REMOTE_ADDR")
-    )
+    export, content = exports.fetched(export_id=export_id, by=actor, user=request.user, address=address.of(request))
     name = f"{export.title} {clock.local(export.at):%Y%m%d-%H%M}.{export.form}"
     response = FileResponse(content, as_attachment=True, filename=name, content_type=_TYPES[Export.Form(export.form)])
     return guarded(response)
@@ -169,10 +166,9 @@ def _span(asked: Mapping[str, str]) -> tuple[str, str, dict[str, Any]]:
     first, last = days
     if last < first:
         raise FieldError("until", _("结束日期早于开始日期"))
-    zone = ZoneInfo(settings.TIME_ZONE)
-    start_at, end_at = (datetime.combine(day, time(), zone).isoformat() for day in (first, last + timedelta(days=1)))
+    start_at, end_at = clock.local_midnight(first), clock.local_midnight(last, days=1)
     title = _("案件 %(first)s 至 %(last)s") % {"first": first, "last": last}
-    return Export.Kind.CASES, title, {"from": start_at, "until": end_at}
+    return Export.Kind.CASES, title, {"from": start_at.isoformat(), "until": end_at.isoformat()}
 
 
 # --- what is shown ------------------------------------------------------------------------------------------------
@@ -198,5 +194,5 @@ def _shown(one: Export) -> dict[str, Any]:
         "is_done": one.state == Export.State.DONE,
         "size": one.size,
         "expires_at": one.expires_at,
-        "failed_why": one.last_error if one.state == Export.State.FAILED else "",
+        "is_failed": one.state == Export.State.FAILED,
     }

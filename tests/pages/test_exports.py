@@ -5,6 +5,7 @@ import io
 
 import pytest
 
+from gridgov.common.models import AuditEntry
 from reporting import exports
 from reporting.models import Export
 
@@ -119,6 +120,24 @@ def test_cancelling_is_said(world, sign_in):
     assert "已取消导出" in client.post(f"/exports/{export.pk}/cancel/", follow=True).text
     assert "这个导出已经结束" in client.post(f"/exports/{export.pk}/cancel/", follow=True).text
     assert client.get(f"/exports/{export.pk}/file/").status_code == 404
+
+
+def test_failure_is_said_without_what_only_the_log_is_for(world, sign_in):
+    client = sign_in("duty_chief")
+    client.post("/exports/start/", {"kind": "cases", "from": "2020-01-01", "until": "2199-01-01", "form": "csv"})
+    Export.objects.update(state="failed", last_error="OperationalError: FATAL: no such user at 10.0.0.3")
+    page = client.get("/exports/").text
+    assert "没有完成" in page
+    assert "OperationalError" not in page
+
+
+def test_trail_has_the_address_that_the_proxy_saw(world, sign_in, settings):
+    settings.BEHIND_TLS, settings.SECURE_SSL_REDIRECT = True, False
+    sign_in("duty_chief").post(
+        "/exports/start/", {"kind": "cases", "from": "2020-01-01", "until": "2199-01-01", "form": "csv"},
+        REMOTE_ADDR="172.18.0.2", headers={"X-Forwarded-For": "6.6.6.6, 10.0.0.9"},
+    )  # fmt: skip
+    assert AuditEntry.objects.get(action="export_started").address == "10.0.0.9"
 
 
 def test_page_takes_the_same_statements_however_many_exports(world, sign_in, statements):

@@ -254,6 +254,49 @@ def test_one_export_is_worked_at_a_time(world, small):
     assert exports._take().pk == two.pk
 
 
+def test_worker_that_is_only_slow_keeps_its_export(world, small, monkeypatch):
+    """Its lease runs out in the middle of a chunk: whoever looks then neither takes it over nor counts an attempt."""
+    made = [world.report() for _ in range(5)]
+    export = begun(world)
+    real, looks = exports._sync, []
+
+    def slow(file):
+        if len(looks) < exports.ATTEMPTS + 2:
+            Export.objects.update(lease_until=clock.now() - timedelta(minutes=2))
+            looks.append(exports.run_slice())
+            assert exports._take() is None, "the lease is renewed"
+        real(file)
+
+    monkeypatch.setattr(exports, "_sync", slow)
+    assert exports.run_slice()
+    monkeypatch.undo()
+    assert looks == [True] * len(looks)
+    run()
+    export.refresh_from_db()
+    assert (export.state, export.last_error) == ("done", "")
+    assert numbers(export, world) == made
+
+
+def test_spreadsheet_whose_rows_are_lost_is_collected_anew(world, small, monkeypatch):
+    made = [world.report() for _ in range(5)]
+    export = begun(world, form="xlsx")
+
+    def dying(export):
+        raise Killed
+
+    monkeypatch.setattr(exports, "_pack", dying)
+    with pytest.raises(Killed):
+        run()
+    monkeypatch.undo()
+    export.refresh_from_db()
+    assert export.state == "packing"
+    exports._rows_path(export).unlink()
+    Export.objects.update(lease_until=clock.now() - timedelta(minutes=2))
+    run()
+    sheet = openpyxl.load_workbook(io.BytesIO(content(export, world)), read_only=True).active
+    assert [line[0] for line in sheet.iter_rows(min_row=2, values_only=True)] == made
+
+
 def test_failure_is_tried_again_and_then_seen(world, monkeypatch):
     world.report()
     export = begun(world)
