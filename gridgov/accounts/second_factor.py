@@ -46,7 +46,9 @@ def codes_left(user: User) -> int:
 
 def offer(user: User) -> Offer:
     """A key for the account, the same until it is confirmed."""
-    device, _created = TOTPDevice.objects.get_or_create(user=user, confirmed=False, defaults={"name": _NAME})
+    # a page that was opened twice at once makes two, which nothing in django-otp's table forbids: the older counts
+    waiting = TOTPDevice.objects.filter(user=user, confirmed=False).order_by("pk")
+    device = waiting.first() or TOTPDevice.objects.create(user=user, confirmed=False, name=_NAME)
     key = b32encode(device.bin_key).decode()
     label = quote(f"{settings.SITE_NAME}:{user.get_username()}")
     uri = f"otpauth://totp/{label}?" + urlencode({"secret": key, "issuer": settings.SITE_NAME}, quote_via=quote)
@@ -60,7 +62,8 @@ def confirm(*, user: User, code: str, by: User, address: str | None = None) -> l
     FieldError(``code``) where it does not.
     """
     with transaction.atomic():
-        device = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=False).first()
+        waiting = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=False)
+        device = waiting.order_by("pk").first()
         right = device is not None and device.verify_token(code.strip())
         if right:
             TOTPDevice.objects.filter(user=user).exclude(pk=device.pk).delete()
@@ -96,11 +99,12 @@ def check(*, user: User, code: str) -> str:
 def remove(*, user: User, by: User, address: str | None = None) -> bool:
     """The account asks for no code any more; whether it did."""
     with transaction.atomic():
-        gone = TOTPDevice.objects.filter(user=user).delete()[0]
+        was_set_up = is_set_up(user)
+        TOTPDevice.objects.filter(user=user).delete()
         StaticDevice.objects.filter(user=user).delete()
-        if gone:
+        if was_set_up:
             audit.record(action="second_factor.remove", actor=by, obj=user, address=address)
-    return bool(gone)
+    return was_set_up
 
 
 def _new_codes(user: User) -> list[str]:

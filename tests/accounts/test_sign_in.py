@@ -129,6 +129,22 @@ def test_role_that_must_have_a_second_factor_sets_it_up_before_it_is_let_in(worl
     assert enter("acceptor").url == "/", "nobody else is asked"
 
 
+def test_key_that_was_offered_twice_at_once_can_be_confirmed(world: World) -> None:
+    user = world.people["acceptor"]
+    older, _younger = (TOTPDevice.objects.create(user=user, confirmed=False) for _page in range(2))
+    assert second_factor.offer(user) == second_factor.offer(user)
+    assert second_factor.confirm(user=user, code=code_of(older), by=user)
+    assert TOTPDevice.objects.get(user=user) == older
+
+
+def test_key_that_was_never_confirmed_is_removed_without_a_word(world: World) -> None:
+    user = world.people["acceptor"]
+    second_factor.offer(user)
+    assert second_factor.remove(user=user, by=user) is False
+    assert not TOTPDevice.objects.exists()
+    assert actions() == []
+
+
 def test_code_lets_in_once_and_a_recovery_code_in_its_place(world: World) -> None:
     user, codes = with_factor(world, "acceptor")
     device = TOTPDevice.objects.get(user=user)
