@@ -1,7 +1,5 @@
 """What the security administrator does to an account. Its postings, and so its permissions, are personnel's."""
 
-import secrets
-
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -9,8 +7,6 @@ from gridgov.accounts import passwords, sessions
 from gridgov.common import audit
 from gridgov.common.errors import FieldError
 from gridgov.common.models import User
-
-_LETTERS = ("abcdefghijkmnpqrstuvwxyz", "ABCDEFGHJKLMNPQRSTUVWXYZ", "23456789")
 
 
 def close(*, user: User, reason: str, by: User, address: str | None = None) -> None:
@@ -25,7 +21,7 @@ def reopen(*, user: User, reason: str, by: User, address: str | None = None) -> 
 
 def password_by_hand(*, user: User, reason: str, by: User, address: str | None = None) -> str:
     """A new initial password, to be handed over; its owner must replace it at the next sign-in."""
-    new = "-".join("".join(secrets.choice(letters) for _i in range(5)) for letters in _LETTERS)
+    new = passwords.new_password()
     passwords.set_password(user=user, new=new, by=by, reason=_reason(reason), address=address)
     return new
 

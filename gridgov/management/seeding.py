@@ -5,7 +5,6 @@ changes nothing: a login that exists keeps its password, name and postings.
 """
 
 import json
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -17,6 +16,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from dispatch import routing
+from gridgov.accounts import passwords
 from gridgov.common.errors import FieldError
 from gridgov.common.models import User
 from grids import cities as cities_data
@@ -174,7 +174,7 @@ class _City:
 
     def add_account(self, row: Mapping[str, str], password: str | None, reset: bool) -> Account:
         """The account of the file's row, with its posting; new ones with a password."""
-        given: str | None = password or new_password()
+        given: str | None = password or passwords.new_password()
         if row["login"] in self._users:
             if reset:
                 user = User.objects.get(pk=self._users[row["login"]])
@@ -281,12 +281,3 @@ def _given_names() -> Iterator[str]:
     for first, second in product(_FIRST_LETTERS, _SECOND_LETTERS):
         if first + second not in _GIVEN:
             yield first + second
-
-
-def new_password() -> str:
-    """Sixteen letters and figures that are not mistaken for each other, in groups of four: some 72 random bits."""
-    letters = "abcdefghijkmnpqrstuvwxyz23456789"
-    # small letters, a figure at least and the dashes: the three kinds that a password must have
-    groups = ["".join(secrets.choice(letters) for _i in range(4)) for _j in range(3)]
-    figures = "".join(secrets.choice("23456789") for _i in range(4))
-    return "-".join([*groups, figures])
