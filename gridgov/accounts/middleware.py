@@ -27,6 +27,5 @@ def _is_by_hand(request: HttpRequest) -> bool:
     mode = request.headers.get("Sec-Fetch-Mode")
     if mode is not None:
         return mode == "navigate"
-    # a browser on plain HTTP does not say
-    is_script = request.headers.get("HX-Request") or not request.accepts("text/html")
-    return not is_script and not request.path.startswith("/api/")
+    # a browser on plain HTTP does not say that; but it sends this with what it opens, and with nothing a script fetches
+    return request.headers.get("Upgrade-Insecure-Requests") == "1"

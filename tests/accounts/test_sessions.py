@@ -51,6 +51,19 @@ def test_what_a_page_does_by_itself_prolongs_nothing(world: World) -> None:
         assert client.get("/here/", **BY_ITSELF).status_code == 302
 
 
+def test_on_plain_http_a_page_that_is_opened_prolongs_and_one_that_is_fetched_does_not(world: World) -> None:
+    opened = {"accept": "text/html,*/*;q=0.8", "upgrade-insecure-requests": "1"}
+    with time_machine.travel(START, tick=False) as now:
+        client = enter("acceptor")
+        now.shift(timedelta(minutes=20))
+        assert client.get("/notices/", headers=opened).status_code == 200
+        for fetched in ({"accept": "text/html"}, {"accept": "*/*"}, {}):
+            now.shift(timedelta(minutes=9))
+            assert client.get("/notices/", headers=fetched).status_code == 200
+        now.shift(timedelta(minutes=4))
+        assert client.get("/notices/", headers=opened).url == "/login/?next=/notices/"
+
+
 def test_being_at_work_is_told_by_the_page(world: World) -> None:
     with time_machine.travel(START, tick=False) as now:
         client = enter("acceptor")
@@ -68,7 +81,7 @@ def test_wall_keeps_its_session(world: World) -> None:
             assert client.get("/dashboard/?wall=1", **BY_ITSELF).status_code == 200
 
 
-def test_activity_is_written_once_a_minute_at_most(world: World, django_assert_num_queries) -> None:
+def test_activity_is_written_once_a_minute_at_most(world: World) -> None:
     with time_machine.travel(START, tick=False) as now:
         client = enter("acceptor")
         seen = Session.objects.values_list("seen_at", flat=True).get()
