@@ -50,9 +50,10 @@ def masked(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _own() -> tuple[str, ...]:
-    database = str(settings.DATABASES["default"].get("PASSWORD") or "")
+    databases = [str(database.get("PASSWORD") or "") for database in settings.DATABASES.values()]
     redis = urlsplit(settings.REDIS_URL).password or ""
-    return tuple(value for value in (settings.SECRET_KEY, settings.JOURNAL_KEY, database, redis) if len(value) >= 8)
+    own = (settings.SECRET_KEY, settings.JOURNAL_KEY, settings.METRICS_TOKEN, redis, *databases)
+    return tuple(value for value in own if len(value) >= 8)
 
 
 class WithoutSecrets(logging.Filter):

@@ -5,6 +5,7 @@ import logging
 import pytest
 from django.conf import settings
 
+from gridgov.common import secrecy
 from gridgov.common.secrecy import MASK, WithoutSecrets, masked
 
 
@@ -29,6 +30,16 @@ from gridgov.common.secrecy import MASK, WithoutSecrets, masked
 def test_secret_is_masked(said: str, secret: str) -> None:
     assert secret not in masked(said)
     assert MASK in masked(said)
+
+
+def test_secrets_of_the_copy_and_of_the_metrics_are_masked(monkeypatch) -> None:
+    monkeypatch.setitem(settings.DATABASES, "replica", {"PASSWORD": "geheim-der-kopie"})
+    monkeypatch.setattr(settings, "METRICS_TOKEN", "geheim-der-figuren")
+    secrecy._own.cache_clear()
+    try:
+        assert masked("geheim-der-kopie und geheim-der-figuren") == f"{MASK} und {MASK}"
+    finally:
+        secrecy._own.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,11 @@ def _blanked(event: dict[str, Any], hint: Any) -> dict[str, Any]:
         request.pop(name, None)
     if "url" in request:
         request["url"] = masked(request["url"])
+    entry = event.get("logentry") or {}
+    for name in ("message", "formatted"):
+        if entry.get(name):
+            entry[name] = masked(str(entry[name]))
+    entry.pop("params", None)
     for fault in (event.get("exception") or {}).get("values") or ():
         fault["value"] = masked(str(fault.get("value") or ""))
     for entry in (event.get("breadcrumbs") or {}).get("values") or ():
@@ -79,7 +84,7 @@ def _opentelemetry(service: str) -> None:
     provider.add_span_processor(export.BatchSpanProcessor(otlp.OTLPSpanExporter(endpoint=endpoint)))
     trace.set_tracer_provider(provider)
     # the links of the public are keys to a case, and a span has the whole address
-    os.environ.setdefault("OTEL_PYTHON_DJANGO_EXCLUDED_URLS", "/r/,/c/,healthz,livez,readyz,metrics")
+    os.environ.setdefault("OTEL_PYTHON_DJANGO_EXCLUDED_URLS", "/r/,/c/,/files/signed/,healthz,livez,readyz,metrics")
     if service == "worker":
         _wanted("opentelemetry.instrumentation.celery", name).CeleryInstrumentor().instrument()
     else:
