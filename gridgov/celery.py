@@ -4,6 +4,7 @@ Tasks carry no ETA and no arguments that matter: what is due stands in the datab
 So a lost, late or repeated task does no harm, and killing every process loses nothing.
 """
 
+import atexit
 import os
 import threading
 import time
@@ -163,10 +164,13 @@ def _worker_begins(**_signal: Any) -> None:
 @beat_init.connect
 def _beat_begins(**_signal: Any) -> None:
     _tell("beat")
+    # Celery tells nobody that beat ends
+    atexit.register(_ends)
 
 
 @worker_process_shutdown.connect
-def _worker_ends(**_signal: Any) -> None:
+def _ends(**_signal: Any) -> None:
+    """The processes' list is without this one."""
     for reporter in _reporters:
         reporter.stop()
 

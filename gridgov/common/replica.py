@@ -16,7 +16,7 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 
@@ -118,7 +118,7 @@ def lag_seconds() -> float | None:
     Heartbeat = apps.get_model("common", "Heartbeat")
     try:
         there = Heartbeat.objects.using(ALIAS).aggregate(at=Max("beat_at"))["at"]
-    except DatabaseError:
+    except Error:
         connections[ALIAS].close()
         return None
     here = Heartbeat.objects.using("default").aggregate(at=Max("beat_at"))["at"]

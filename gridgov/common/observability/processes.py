@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 
 from gridgov.common import clock
 from gridgov.common.background import Background
@@ -48,7 +48,7 @@ class Reporter(Background):
                 break
         try:
             ProcessReport.objects.filter(kind=self._kind, host=_host(), pid=os.getpid()).delete()
-        except DatabaseError:
+        except Error:
             logger.warning("the end of the process could not be written", exc_info=True)
         connections.close_all()
 
@@ -57,7 +57,7 @@ class Reporter(Background):
         try:
             report(self._kind, began=self._began, figures=self._figures())
             slow.write()
-        except DatabaseError:
+        except Error:
             logger.warning("the sign of life of the process could not be written", exc_info=True)
         finally:
             # a process that forks later must not hand on an open connection; and one in ten seconds costs nothing

@@ -5,7 +5,6 @@ to the table by the process's reporter, outside of any request.
 """
 
 import hashlib
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +13,6 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError
 from django.db.backends.signals import connection_created
 from django.db.models import F, Value
 from django.db.models.functions import Greatest
@@ -22,8 +20,6 @@ from django.db.models.functions import Greatest
 from gridgov.common import clock
 from gridgov.common.models import SlowStatement
 from gridgov.common.observability import context, metrics
-
-logger = logging.getLogger(__name__)
 
 #: So many kinds of statements are noted between two writings, and kept in the table.
 MANY = 100
@@ -114,11 +110,3 @@ def write() -> int:
         if old:
             SlowStatement.objects.filter(pk__in=old).delete()
     return len(taken)
-
-
-def try_to_write() -> None:
-    """:func:`write`; a database that does not answer is logged, and what was noted is lost with it."""
-    try:
-        write()
-    except DatabaseError:
-        logger.warning("slow statements could not be written", exc_info=True)
