@@ -110,9 +110,10 @@ def _counts(execute: Any) -> dict[str, int]:
 
 
 def _copy_sqlite(target: Path) -> dict[str, int]:
-    """By SQLite's own means, page by page, while others write; what is counted is the copy."""
+    """By SQLite's own means, as of one instant, while others write; what is counted is the copy."""
     with closing(sqlite3.connect(connection.settings_dict["NAME"])) as source, closing(sqlite3.connect(target)) as copy:
-        source.backup(copy, pages=4096)
+        # in one step: between two, what somebody wrote would make it begin anew, and on a busy database never end
+        source.backup(copy)
         return sqlite_counts(copy)
 
 
@@ -263,11 +264,11 @@ def scratch(backup: Backup, folder: Path) -> Iterator[str]:
 
 
 def _address(where: Mapping[str, Any]) -> str:
-
     user = quote(where["USER"], safe="") + (f":{quote(where['PASSWORD'], safe='')}" if where["PASSWORD"] else "")
     options = {k: v for k, v in where.get("OPTIONS", {}).items() if k.startswith("ssl")}
     query = f"?{urlencode(options)}" if options else ""
-    return f"postgres://{user}@{where['HOST']}:{where['PORT'] or 5432}/{where['NAME']}{query}"
+    host, name = quote(where["HOST"], safe=""), quote(where["NAME"], safe="")
+    return f"postgres://{user}@{host}:{where['PORT'] or 5432}/{name}{query}"
 
 
 # --- programs -----------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from gridgov import env
 from gridgov.common import clock
 from gridgov.management import backups
 from incidents import journal
@@ -158,6 +159,12 @@ def test_backup_whose_counts_or_photos_do_not_agree_is_found(loaded, tmp_path):
     photo = Attachment.objects.first()
     Path(photo.file.path).write_bytes(b"another")
     assert len(backups.differences(backups.read(folder))) == 2
+
+
+def test_address_of_a_database_is_read_as_it_was_written():
+    where = {"NAME": "a/b", "USER": "g@x", "PASSWORD": "p:/@", "HOST": "/var/run/postgresql", "PORT": "", "OPTIONS": {}}
+    read = env.database(backups._address(where))
+    assert {name: read[name] for name in where} == where | {"PORT": "5432"}
 
 
 def test_folder_that_is_no_backup_is_refused(tmp_path):
