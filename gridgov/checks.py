@@ -65,8 +65,26 @@ def check_deployment(app_configs: Any = None, **kwargs: Any) -> list[CheckMessag
     return found
 
 
+@register(TAG)
+def check_second_factor(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """TOTP_ROLES are roles: a misspelt one would be asked for no second factor, and nobody would see it."""
+    # servers import this module before they say which settings are theirs
+    from personnel.roles import Role  # noqa: PLC0415
+
+    unknown = sorted(set(settings.TOTP_ROLES) - set(Role.values))
+    if not unknown:
+        return []
+    return [
+        Error(
+            f"TOTP_ROLES names what is no role: {', '.join(unknown)}.",
+            hint=f"The roles are {', '.join(Role.values)}; none alone asks nobody.",
+            id="gridgov.E006",
+        )
+    ]
+
+
 def refuse_unsound_deployment() -> None:
     """Raise :class:`ImproperlyConfigured` with every error of this module, for servers, which run no checks."""
-    found = check_secrets() + check_deployment()
+    found = check_secrets() + check_deployment() + check_second_factor()
     if found:
         raise ImproperlyConfigured("\n".join(str(message) for message in found))

@@ -87,6 +87,20 @@ def test_totp_roles_may_be_none(tmp_path):
     assert run("-c", code, data_dir=tmp_path, TOTP_ROLES="leader").stdout == "['leader']\n"
 
 
+@pytest.mark.parametrize("server", ["import gridgov.wsgi", "from gridgov.celery import app; app.conf.broker_url"])
+def test_server_need_not_be_told_which_settings_are_its_own(tmp_path, server):
+    forget = "import os; os.environ.pop('DJANGO_SETTINGS_MODULE', None);"
+    assert run("-c", forget + server, data_dir=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("command", [["manage.py", "check"], ["-c", "import gridgov.wsgi"]])
+def test_misspelt_totp_role_keeps_every_process_from_starting(tmp_path, command):
+    result = run(*command, data_dir=tmp_path, TOTP_ROLES="leader,security-admin")
+    assert result.returncode != 0
+    assert "no role: security-admin." in result.stderr
+    assert "gridgov.E006" in result.stderr
+
+
 def test_unreadable_variable_is_named(tmp_path):
     result = run("manage.py", "check", data_dir=tmp_path, DEBUG="perhaps")
     assert result.returncode != 0
