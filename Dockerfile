@@ -1,4 +1,6 @@
-FROM python:3.11-slim
+# Debian 12 for its PostgreSQL 15 clients, those of the server in docker-compose.yml: what pg_restore 17 sends, an older
+# server refuses.
+FROM python:3.11-slim-bookworm
 
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -9,7 +9,7 @@ from django.conf import settings
 COMPOSE = yaml.safe_load((settings.BASE_DIR / "docker-compose.yml").read_text())
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-fuzz.txt"])
 def test_every_requirement_is_pinned_exactly(name):
     lines = [line for line in (settings.BASE_DIR / name).read_text().splitlines() if line and line[0] not in "#-"]
     assert lines
@@ -36,7 +36,8 @@ def test_only_the_proxy_is_reached_from_outside_and_sends_streams_to_their_proce
     assert "dynamic a live 8001" in live
     assert "flush_interval -1" in live
     assert "encode" not in live
-    assert re.search(r"@machine path /metrics\n\s+respond @machine 404", rules)
+    # a handle of its own: Caddy puts every handle before every respond, whatever their order in the file
+    assert re.search(r"handle /metrics \{\n\s+respond 404\n", rules)
 
 
 def test_two_workers_run_and_pages_give_up_waiting_before_workers_do():
@@ -63,6 +64,25 @@ def test_web_live_worker_and_beat_are_one_deployment():
     shared = [{k: v for k, v in environment.items() if k not in own} for environment in environments]
     assert all(environment == shared[0] for environment in shared)
     assert {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "JOURNAL_KEY", "DATABASE_REPLICA_URL"} <= shared[0].keys()
+
+
+def test_image_has_the_clients_of_the_database_server():
+    """pg_dump refuses a newer server, and a server what a newer pg_restore sends."""
+    debian = {"bookworm": "15", "trixie": "17"}
+    base = re.search(r"^FROM python:[\d.]+-slim-(\w+)$", (settings.BASE_DIR / "Dockerfile").read_text(), re.MULTILINE)
+    assert COMPOSE["services"]["postgres"]["image"] == f"postgres:{debian[base[1]]}"
+
+
+def test_settings_of_the_table_reach_the_containers():
+    """Whatever docs/operations.md lists can be set in .env, but for what the image or a service settles."""
+    table = (settings.BASE_DIR / "docs/operations.md").read_text().split("Read by others than the settings file")[0]
+    settled = {
+        "GRIDGOV_DATA_DIR", "MEDIA_ROOT", "CHECKPOINT_FILE", "STATIC_ROOT", "EXPORT_ROOT", "STATEMENT_TIMEOUT_MS",
+        "METRICS_PORT", "DEBUG",
+    }  # fmt: skip
+    listed = set(re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE))
+    assert len(listed) > 30
+    assert listed - settled <= COMPOSE["services"]["web"]["environment"].keys()
 
 
 def test_makefile_has_its_targets():
