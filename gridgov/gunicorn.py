@@ -1,11 +1,12 @@
 """gunicorn's configuration (``--config python:gridgov.gunicorn``): what a web process does beside answering.
 
-Metrics of all web processes of the machine are one: they share a folder, which is emptied at the start.
+Metrics of all web processes of the machine are one: they share a folder, whose figures are gone at the start.
 """
 
 import os
 import shutil
 import tempfile
+from pathlib import Path
 from typing import Any
 
 _made = ""
@@ -16,9 +17,11 @@ if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
 
 def on_starting(server: Any) -> None:
     """Figures of an earlier run are gone."""
-    folder = os.environ["PROMETHEUS_MULTIPROC_DIR"]
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder, exist_ok=True)
+    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    folder.mkdir(parents=True, exist_ok=True)
+    # the library's files alone: the folder may be one that has others
+    for file in folder.glob("*.db"):
+        file.unlink(missing_ok=True)
 
 
 def post_worker_init(worker: Any) -> None:
