@@ -107,12 +107,14 @@ def zone_outlines(scope_id: int, detail: int) -> Outlines:
 
 
 def _zones_in(scope: AreaRecord) -> set[int]:
-    """Ids of the zones that have an area in the scope or above it."""
+    """Ids of the zones that have a valid area in the scope or above it."""
     index = areas.index()
     return {
         zone
         for area_id, zone_ids in index.zones.items()
-        if (record := index.find(area_id)) is not None and (scope.id in record.ancestors or area_id in scope.ancestors)
+        if (record := index.find(area_id)) is not None
+        and record.active
+        and (scope.id in record.ancestors or area_id in scope.ancestors)
         for zone in zone_ids
     }
 

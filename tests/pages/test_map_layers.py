@@ -9,8 +9,10 @@ from django.test.utils import CaptureQueriesContext
 
 from dispatch.views import map_layers
 from gridgov.common import clock
+from gridgov.common.reference import touch
 from grids import services
-from grids.models import Component, ServiceZone
+from grids.models import Area, Component, ServiceZone
+from grids.spatial import REFERENCE
 from personnel import services as people
 
 pytestmark = pytest.mark.django_db
@@ -179,6 +181,16 @@ def test_zones_are_outlines_of_what_they_have_in_the_area(world, sign_in):
     # a zone above the area is the area itself
     inside = sign_in("leader").get(f"/map/zones/?area={world.areas['620902001'].pk}").json()
     assert [z[1] for z in inside["zones"]] == ["所2"]
+
+
+def test_zone_whose_areas_have_ended_is_none(world, sign_in):
+    zone(world, "1", ["620901001001001"], name="撤销的所")
+    zone(world, "2", ["620902"])
+    Area.objects.filter(code="620901001001001").update(valid_to=clock.local_date(clock.now()))
+    touch(REFERENCE)
+    answer = sign_in("leader").get(f"/map/zones/?area={world.root.pk}")
+    assert answer.status_code == 200
+    assert [z[1] for z in answer.json()["zones"]] == ["所2"]
 
 
 def test_zones_take_two_statements_then_one_and_say_what_changed(world, sign_in):
