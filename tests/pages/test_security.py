@@ -93,6 +93,9 @@ def test_audit_page_filters_and_pages(world, sign_in):
     assert [row["action"] for row in failed.context["rows"]] == ["sign_in.failed"]
     assert auditor.get("/audit/?since=2999-01-01").context["rows"] == []
     assert auditor.get("/audit/?since=nonsense&before=x&group=y&text=%00").status_code == 200
+    for day in ("0001-01-01", "9999-12-31"):
+        assert auditor.get(f"/audit/?since={day}&until={day}").status_code == 200
+        assert b"".join(auditor.get(f"/audit/export/?since={day}&until={day}").streaming_content)
     for login in ("security_admin", "system_admin", "leader"):
         assert sign_in(login).get("/audit/").status_code == 403
         assert sign_in(login).get("/audit/export/").status_code == 403
