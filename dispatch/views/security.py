@@ -65,6 +65,9 @@ def act_on_account(request: HttpRequest, user_id: int, step: str) -> HttpRespons
         raise NotFound(_("没有这个账号。"))
     if user.pk == request.user.pk:
         raise NotPermitted(_("不能在这里处理自己的账号。"), missing="not_oneself")
+    if user.is_superuser and not request.user.is_superuser:
+        # whoever sets its password is it
+        raise NotPermitted(_("超级用户的账号只由超级用户处理。"), missing="superuser")
     where, reason = address.of(request), request.POST.get("reason", "")
     initial = ""
     try:

@@ -77,6 +77,17 @@ def test_nobody_handles_his_own_account_or_one_without_the_role(world, sign_in):
     assert not Session.objects.filter(user=world.people["acceptor"]).exists()
 
 
+def test_superusers_account_is_nobodys_but_a_superusers(world, sign_in):
+    root = User.objects.create_superuser("root", password=PASSWORD)
+    chief = sign_in("security_admin")
+    assert f"/security/accounts/{root.pk}/" not in chief.get("/security/?text=root").text
+    for step in PEOPLE:
+        assert chief.post(f"/security/accounts/{root.pk}/{step}/", {"reason": "x"}).status_code == 403
+    root.refresh_from_db()
+    assert root.is_active
+    assert root.check_password(PASSWORD)
+
+
 # --- audit --------------------------------------------------------------------------------------------------------
 
 
