@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from dispatch.actors import Actor
@@ -56,6 +57,7 @@ def end_session(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 @page
+@never_cache
 @require_POST
 def act_on_account(request: HttpRequest, user_id: int, step: str) -> HttpResponse:
     """``close``, ``reopen``, ``password`` (a new initial one, shown once) or ``factor`` (it is set up anew)."""

@@ -59,6 +59,7 @@ def test_new_password_is_shown_once_and_must_be_replaced(world, sign_in):
     shown = chief.post(account(world, "password"), {"reason": "本人遗忘"})
     initial = shown.context["initial"]["password"]
     assert initial in shown.text
+    assert "no-store" in shown["Cache-Control"]
     assert initial not in chief.get("/security/").text
     assert initial not in repr(list(AuditEntry.objects.values("detail", "object_id")))
     assert victim.get("/notices/").status_code == 302
