@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from dispatch import canned_texts
 from dispatch.models import Claim
@@ -182,6 +182,25 @@ class TestKeyboard:
         desk.shows(second)
         assert city.case(first).status == "reported"
         assert not Claim.objects.exists()
+
+    def test_c_meant_for_a_case_that_was_left_claims_no_other(self, city: World, desk_of):
+        first, second, third = city.report(), city.report(), city.report()
+        desk = desk_of("acceptor")
+        desk.shows(first)
+        held: list[Route] = []
+        desk.page.route(f"**/cases/{third}/", held.append)
+        desk.page.evaluate("""() => {
+            window.asked = [];
+            const send = window.fetch;
+            window.fetch = (...given) => { window.asked.push(String(given[0])); return send(...given); };
+        }""")
+        desk.press("j", "j", "c", "k")  # the third is on its way when C is pressed
+        desk.shows(second)
+        with desk.page.expect_response(f"**/cases/{third}/"):
+            held[0].continue_()
+        # when this is answered, that has been read
+        desk.page.evaluate("fetch('/here/').then((answer) => answer.text())")
+        assert [one for one in desk.page.evaluate("window.asked") if "/claim/" in one] == []
 
 
 class TestRaces:
