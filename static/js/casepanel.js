@@ -122,7 +122,10 @@ export class CasePanel extends EventTarget {
       this.#state("empty");
       return;
     }
-    const slow = setTimeout(() => this.#state("loading"), 120);
+    // one that was overtaken takes nothing away, and one that is only renewed stays until the new one is there
+    const slow = setTimeout(() => {
+      if (asked === this.#asked && this.panel?.dataset.number !== number) this.#state("loading");
+    }, 120);
     try {
       const { status, html } = await this.#fetched(number);
       if (asked !== this.#asked) return;
