@@ -122,10 +122,8 @@ export class CasePanel extends EventTarget {
       this.#state("empty");
       return;
     }
-    // one that was overtaken takes nothing away, and one that is only renewed stays until the new one is there
-    const slow = setTimeout(() => {
-      if (asked === this.#asked && this.panel?.dataset.number !== number) this.#state("loading");
-    }, 120);
+    // one that was overtaken takes nothing away
+    const slow = setTimeout(() => asked === this.#asked && this.#state("loading"), 120);
     try {
       const { status, html } = await this.#fetched(number);
       if (asked !== this.#asked) return;
