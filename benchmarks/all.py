@@ -31,8 +31,8 @@ RUNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("--streams", "200", "--people", "20", "--rounds", "3", "--deaf", "10", "--hold", "5"),
     ),
     "sweep": (
-        ("--armed", "1000000", "--due", "10000", "--sweepers", "2", "--moves"),
-        ("--armed", "2000", "--due", "500", "--sweepers", "2", "--moves"),
+        ("--armed", "1000000", "--due", "10000", "--sweepers", "2", "--moves", "20"),
+        ("--armed", "2000", "--due", "500", "--sweepers", "2", "--moves", "20"),
     ),
     "areas": (("--areas", "20000"), ("--areas", "300")),
     "sqlite_writers": ((), ()),

@@ -413,7 +413,7 @@ def delivered() -> None:
 
 
 def fingerprint() -> str:
-    """A digest over all cases and clocks, for telling whether two fills are the same."""
+    """A digest over all cases (number, status, grid, due time), for telling whether two fills are the same."""
     digest = hashlib.sha256()
     for row in Incident.objects.order_by("id").values_list("number", "status", "grid_id", "due_at").iterator():
         digest.update(repr(row).encode())

@@ -5,9 +5,9 @@
 
 PostgreSQL, Redis, the web server and the streams as shipped, worker and beat at work, a proxy in front. ``paint`` is
 from the beginning of the navigation to the first frame with rows of the queue in it, with an empty cache; the others
-are from the key, click, release of the mouse or commit to the first frame that shows what came of it. ``--times``
-each, medians and p95; then the bytes over the wire of every page with an empty cache. One JSON line each; exits 1
-where one misses its aim.
+are from the key, click, release of the mouse or answer to a report to the first frame that shows what came of it.
+``--times`` each, medians and p95; then the bytes over the wire of every page with an empty cache. One JSON line each;
+exits 1 where one misses its aim.
 """
 
 import argparse
@@ -184,7 +184,10 @@ def filter_list(bench: Bench, times: int) -> Iterator[float]:
                 if turn % 2 == 0
                 else ("w-area", areas[(turn // 2 + 1) % len(areas)])
             )
-            page.evaluate("document.querySelector('[data-live-list]').firstElementChild?.setAttribute('data-old', '')")
+            # in the list whatever it has, even nothing
+            page.evaluate(
+                "document.querySelector('[data-live-list]').insertAdjacentHTML('beforeend', '<i hidden data-old></i>')"
+            )
             yield _timed(
                 page,
                 "const one = document.getElementById(argument[0]); one.value = argument[1];"

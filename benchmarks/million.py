@@ -173,10 +173,10 @@ class Questions:
         return lambda: load.request("GET", path, cookie=self.cookies[who], accept="text/html")
 
     def _city(self) -> bytes:
-        # a bounding box that differs a little, so that nothing answers from memory
+        # a bounding box that differs a little, each side by itself, so that nothing answers from memory
         west, south, east, north = self.box
-        shift = self.dice.uniform(0, 0.5)
-        box = (west - shift, south - shift, east + shift, north + shift)
+        shift = [self.dice.uniform(0, 0.5) for _side in range(4)]
+        box = (west - shift[0], south - shift[1], east + shift[2], north + shift[3])
         path = f"/map/cases/?bbox={','.join(f'{side:.5f}' for side in box)}&zoom=10"
         return load.request("GET", path, cookie=self.cookies["acceptor-city"])
 

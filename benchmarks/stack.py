@@ -6,6 +6,7 @@ files collected as the image has them.
 """
 
 import json
+import math
 import os
 import platform
 import re
@@ -249,4 +250,4 @@ def use(made: Stack) -> None:
 def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value that so many of all do not exceed."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

@@ -36,10 +36,7 @@ class RoutingRuleForm(forms.ModelForm):
 
 
 class RuleCityFilter(CityFilter):
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        value = self.value() or ""
-        known = value.isascii() and value.isdecimal() and len(value) < 18
-        return queryset.filter(area__root=value) if known else queryset
+    lookup = "area__root"
 
 
 @admin.register(RoutingRule)

@@ -46,7 +46,8 @@ def _read() -> dict[str, float]:
     open_ = Q(parked_at__isnull=True)
     outbox = JournalEntry.objects.filter(delivered_at__isnull=True).aggregate(
         count=Count("pk", filter=open_),
-        oldest=Min("at", filter=open_),
+        # when it was written: what it says may be of long before
+        oldest=Min("recorded_at", filter=open_),
         failing=Count("pk", filter=open_ & Q(attempt_count__gt=0)),
         parked=Count("pk", filter=~open_),
     )

@@ -63,6 +63,8 @@ class CityFilter(admin.SimpleListFilter):
 
     title = _("城市")
     parameter_name = "root"
+    #: From a row to its city.
+    lookup = "root"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[int, str]]:
         held = held_areas(request.user, getattr(model_admin, "capabilities", ()))
@@ -74,9 +76,8 @@ class CityFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value() or ""
-        if not value:
-            return queryset
-        return queryset.filter(root=value) if value.isascii() and value.isdecimal() and len(value) < 18 else queryset
+        known = value.isascii() and value.isdecimal() and len(value) < 18
+        return queryset.filter(**{self.lookup: value}) if known else queryset
 
 
 class ScopedAdmin(admin.ModelAdmin):

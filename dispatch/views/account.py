@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
@@ -82,6 +83,7 @@ def drop_token(request: HttpRequest) -> HttpResponse:
 
 
 @page
+@never_cache
 def factor(request: HttpRequest) -> HttpResponse:
     """A second factor of one's own will."""
     if second_factor.is_set_up(request.user):
@@ -101,6 +103,7 @@ def factor(request: HttpRequest) -> HttpResponse:
 
 
 @page
+@never_cache
 @require_POST
 def renew_codes(request: HttpRequest) -> HttpResponse:
     """New recovery codes, for who shows the app once more."""

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator
+from datetime import MAXYEAR, MINYEAR, date
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -17,6 +18,7 @@ from gridgov.common import address, audit, clock
 from gridgov.common.errors import NotPermitted
 from gridgov.common.models import AuditEntry
 from grids.capabilities import Capability
+from incidents.importing import harmless
 
 PAGE = 50
 #: Kinds of entries that are asked for together, by the beginning of the action.
@@ -118,14 +120,8 @@ def _lines(found: QuerySet[AuditEntry]) -> Iterator[str]:
         actor = row.actor.get_username() if row.actor else ""
         said = [row.action, row.object_type, row.object_id, row.detail]
         yield writer.writerow(
-            [row.pk, clock.local(row.at).isoformat(), *(_cell(value) for value in (actor, *said)), row.address or ""]
+            [row.pk, clock.local(row.at).isoformat(), *(harmless(str(v)) for v in (actor, *said)), row.address or ""]
         )
-
-
-def _cell(value: object) -> str:
-    """Text that a spreadsheet does not take for a formula."""
-    text = str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def _asked(request: HttpRequest) -> dict[str, Any]:
@@ -139,11 +135,13 @@ def _asked(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _day(text: str) -> Any:
+def _day(text: str) -> date | None:
     try:
-        return parse_date(text)
+        day = parse_date(text)
     except ValueError:
         return None
+    # at both ends of the calendar there is no midnight in every zone
+    return day if day is not None and MINYEAR < day.year < MAXYEAR else None
 
 
 def _found(asked: dict[str, Any]) -> QuerySet[AuditEntry]:

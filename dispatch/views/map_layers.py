@@ -1,10 +1,11 @@
 """What a map shows beside cases: components, where grid workers are posted, and the zones of other services.
 
 Each answer is at most ``MOST_POINTS`` points or cells and ``MOST_BYTES``, of what lies in the areas in which the person
-sees cases, in two statements at most, and kept for a while by the revision of the areas. Where workers are posted is
-told by area and in numbers: whose telephone is where is nobody's business here.
+sees cases, in two statements at most, and kept for a while by the revision of the areas and the language. Where workers
+are posted is told by area and in numbers: whose telephone is where is nobody's business here.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from django.core.cache import cache
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from dispatch.views.maps import MOST_POINTS, box_of, level_for, must_see, packed, snapped, whole
@@ -67,12 +69,12 @@ def _answered(request: HttpRequest, layer: str, make: Making) -> HttpResponse:
     scope = scope_of(request.actor, asked)
     held = [areas.get(scope)] if asked is not None and scope is not None else areas_held(request.actor)
     box = snapped(box, zoom)
-    seen = ",".join(str(record.id) for record in held)
-    key = f"map_layer:{layer}:{areas.index().revision}:{clock.local_date(clock.now())}:{seen}:{zoom}:{box}"
-    body: str | None = cache.get(key.replace(" ", ""))
+    seen = (areas.index().revision, clock.local_date(clock.now()), get_language(), *(record.id for record in held))
+    key = f"map_layer:{layer}:{hashlib.sha256(repr((seen, zoom, box)).encode()).hexdigest()}"
+    body: str | None = cache.get(key)
     if body is None:
         body = _encoded({"box": box, **make(held, box, zoom)})
-        cache.set(key.replace(" ", ""), body, KEPT_SECONDS)
+        cache.set(key, body, KEPT_SECONDS)
     response = HttpResponse(body, content_type="application/json")
     response["Cache-Control"] = "private, no-store"
     return response

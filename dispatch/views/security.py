@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from dispatch.actors import Actor
@@ -57,6 +58,7 @@ def end_session(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 @page
+@never_cache
 @require_POST
 def act_on_account(request: HttpRequest, user_id: int, step: str) -> HttpResponse:
     """``close``, ``reopen``, ``password`` (a new initial one, shown once) or ``factor`` (it is set up anew)."""
@@ -66,6 +68,9 @@ def act_on_account(request: HttpRequest, user_id: int, step: str) -> HttpRespons
         raise NotFound(_("没有这个账号。"))
     if user.pk == request.user.pk:
         raise NotPermitted(_("不能在这里处理自己的账号。"), missing="not_oneself")
+    if user.is_superuser and not request.user.is_superuser:
+        # whoever sets its password is it
+        raise NotPermitted(_("超级用户的账号只由超级用户处理。"), missing="superuser")
     where, reason = address.of(request), request.POST.get("reason", "")
     initial = ""
     try:

@@ -134,6 +134,11 @@ def code(request: HttpRequest, user: User) -> HttpResponse:
     """The figures of the app."""
     form = CodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
+        until = lockouts.until(request, login=user.get_username())
+        if until is not None:
+            # wrong ones locked the account: no code is tried any more, as no password is
+            form.add_error("code", lockouts.message(until))
+            return show(request, "pages/sign_in_code.html", {"form": form}, status=429)
         if used := second_factor.check(user=user, code=form.cleaned_data["code"]):
             if used == "recovery":
                 audit.record(action="second_factor.recovery", actor=user, obj=user, address=address.of(request))

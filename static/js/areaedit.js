@@ -27,6 +27,7 @@ let target = null; // { id, layer, shape }
 const others = new Map(); // id → { id, layer, shape, editable }
 let past = []; // snapshots before each step
 let corner = -1; // the corner chosen by keyboard
+let isFixed = false; // it has more corners than are drawn by hand
 let ring = L.circleMarker([0, 0], { radius: 11, className: "gg-ae-corner", interactive: false });
 let timer = 0;
 let asking = null;
@@ -85,6 +86,8 @@ function drawn() {
 
 function told() {
   const dirty = past.length > 0;
+  // a step taken back or a corner removed leaves fewer of them
+  corner = Math.min(corner, corners().length - 1);
   find("[data-undo]").disabled = !dirty;
   find("[data-reset]").disabled = !dirty;
   checked = null;
@@ -106,7 +109,7 @@ function undo() {
 
 // --- by keyboard ------------------------------------------------------------------------------------------------------
 
-const corners = () => target.shape.flatMap((rings, p) => rings.flatMap((points, r) => points.map((at, i) => ({ p, r, i, at }))));
+const corners = () => (isFixed ? [] : target.shape.flatMap((rings, p) => rings.flatMap((points, r) => points.map((at, i) => ({ p, r, i, at })))));
 
 function showCorner() {
   const found = corners()[corner];
@@ -132,8 +135,6 @@ function drop() {
   target.layer.setLatLngs(target.shape.map((rings, a) => rings.map((points, b) => (a === p && b === r ? points.toSpliced(i, 1) : points))));
   handles();
   drawn();
-  corner = Math.min(corner, corners().length - 1);
-  showCorner();
 }
 
 host.addEventListener("keydown", (event) => {
@@ -143,8 +144,8 @@ host.addEventListener("keydown", (event) => {
   const count = corners().length;
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") undo();
   else if (event.ctrlKey || event.metaKey || event.altKey) return;
-  else if (event.key === "." || event.key === ">") { corner = (corner + 1) % count; showCorner(); }
-  else if (event.key === "," || event.key === "<") { corner = (corner - 1 + count) % count; showCorner(); }
+  else if (count && (event.key === "." || event.key === ">")) { corner = (corner + 1) % count; showCorner(); }
+  else if (count && (event.key === "," || event.key === "<")) { corner = (corner - 1 + count) % count; showCorner(); }
   else if (way && corner >= 0) nudge(...way);
   else if (way) map.panBy([way[0] * 60, way[1] * 60], { animate: false });
   else if (event.key === "Delete" && corner >= 0) drop();
@@ -249,6 +250,8 @@ form.addEventListener("submit", async (event) => {
     say(gettext("没有保存。"), "over");
     if (found.errors.some(({ field }) => field === "reason")) form.elements.reason.focus();
   } catch (problem) {
+    // drawn on meanwhile: what stands now is checked, and told, instead
+    if (problem.name === "AbortError") return;
     say(problem instanceof TypeError ? gettext("网络不通，没有保存，请再试。") : problem.message, "over");
   }
   find("[data-save]").disabled = false;
@@ -287,8 +290,8 @@ async function begin() {
   target = { id: shown.area.id, shape, layer: L.polygon(shape, { className: "gg-ae-target", smoothFactor: 0 }).addTo(map) };
   name(shown.area);
   fit();
-  if (shown.area.corners > config.most) {
-    target.layer.setStyle({ className: "gg-ae-fixed" });
+  isFixed = shown.area.corners > config.most;
+  if (isFixed) {
     return say(interpolate(gettext("这个区域有 %(count)s 个顶点，超过可手工调整的 %(most)s 个，请用导入。"), { count: shown.area.corners, most: config.most }, true), "soon");
   }
   handles();

@@ -122,7 +122,8 @@ export class CasePanel extends EventTarget {
       this.#state("empty");
       return;
     }
-    const slow = setTimeout(() => this.#state("loading"), 120);
+    // one that was overtaken takes nothing away
+    const slow = setTimeout(() => asked === this.#asked && this.#state("loading"), 120);
     try {
       const { status, html } = await this.#fetched(number);
       if (asked !== this.#asked) return;

@@ -26,7 +26,9 @@ export class Claims {
 
   /** Claims or releases the shown case, as it stands once the panel is there. */
   async toggle() {
+    const { number } = this.panel;
     await this.panel.settled();
+    if (number !== this.panel.number) return; // meant was the one before
     const offered = this.strip?.querySelector("[data-claim=claim], [data-claim=release]");
     if (offered) this.do(offered.dataset.claim);
     // a colleague's: whoever asks for it is told, though the strip says so already
@@ -69,10 +71,11 @@ export class Claims {
     const mine = this.strip?.matches("[data-mine]");
     const left = Number(this.strip?.dataset.until) - serverNow();
     if (!mine || this.#busy || left > RENEW_BELOW_MS) return;
+    const { number } = this.panel;
     this.#busy = true;
     try {
-      const held = await api("POST", `incidents/${this.panel.number}/claim/renew/`);
-      if (this.strip) this.strip.dataset.until = String(Date.parse(held.until));
+      const held = await api("POST", `incidents/${number}/claim/renew/`);
+      if (this.strip && number === this.panel.number) this.strip.dataset.until = String(Date.parse(held.until));
     } catch {
       // it ended: the strip says so at the next look
     }

@@ -11,8 +11,14 @@ export function watchHolders(numbers, tell) {
   const heard = new Set();
   let timer = 0;
   let stale = false;
+  let turn = Promise.resolve();
 
-  async function look(asked) {
+  /** One after the other: an answer that was overtaken would stand until the next change. */
+  function look(asked) {
+    turn = turn.then(() => ask(asked));
+  }
+
+  async function ask(asked) {
     if (!asked.length || live.state === "down" || live.state === "out") return;
     try {
       const answer = await fetch(`/work/holders/?of=${asked.join(",")}`, { cache: "no-store" });

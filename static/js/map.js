@@ -476,7 +476,7 @@ export class AreaMap extends EventTarget {
     if (!retry) return;
     const again = element("button", "btn", this.#words.retry);
     again.type = "button";
-    again.addEventListener("click", () => { this.ready = this.#load({ fit: !this.#shown }); this.#askCases(0); });
+    again.addEventListener("click", () => { this.ready = this.#load({ fit: !this.#shown }); this.#askCases(0); this.#served.refresh(); });
     this.#state.append(again);
   }
 }

@@ -84,6 +84,7 @@ export class LayerChoice {
 /** Layers that are asked of the server when they are on: after each move, or once an area. */
 export class ServedLayers {
   #map; #config; #words; #area; #detail; #say; #component; #on = new Set(); #groups = new Map(); #asked = new Map(); #timers = new Map();
+  #spoken = new Set();
 
   /** `area()`, `detail()`: what the map shows now; `say(text, retry)`; `component({code, …})` true where somebody else shows it. */
   constructor(map, config, { area, detail, say, component }) {
@@ -103,7 +104,7 @@ export class ServedLayers {
 
   show(name, on) {
     const group = this.#groups.get(name);
-    if (on) { this.#on.add(name); group.addTo(this.#map); } else { this.#on.delete(name); group.remove(); }
+    if (on) { this.#on.add(name); group.addTo(this.#map); } else { this.#on.delete(name); group.remove(); this.#hush(name); }
     this.#ask(name, 0);
   }
 
@@ -130,10 +131,11 @@ export class ServedLayers {
       if (!answer.ok || answer.redirected) throw new Error(answer.redirected ? this.#words.signed_out : this.#words.failed);
       found = await answer.json();
     } catch (problem) {
-      if (this.#on.has(name)) this.#say(problem instanceof TypeError ? this.#words.failed : problem.message, true);
+      if (this.#asked.get(name) === ask && this.#on.has(name)) this.#speak(name, problem instanceof TypeError ? this.#words.failed : problem.message, true);
       return;
     }
     if (this.#asked.get(name) !== ask || !this.#on.has(name)) return;
+    this.#hush(name);
     this.#groups.get(name).clearLayers();
     if (name === "zones") this.#zones(found);
     else if (name === "duty") for (const cell of found.cells) this.#cell(cell);
@@ -141,6 +143,16 @@ export class ServedLayers {
       for (const point of found.points ?? []) this.#point(point);
       for (const cluster of found.clusters ?? []) this.#cluster(cluster);
     }
+  }
+
+  #speak(name, text, retry = false) {
+    this.#spoken.add(name);
+    this.#say(text, retry);
+  }
+
+  /** What was said of the layer is so no more. */
+  #hush(name) {
+    if (this.#spoken.delete(name)) this.#say("");
   }
 
   #mark(group, lat, lon, html, size) {
@@ -193,7 +205,7 @@ export class ServedLayers {
   }
 
   #zones({ unit, zones }) {
-    if (!zones.length) return this.#say(this.#words.no_zones);
+    if (!zones.length) return this.#speak("zones", this.#words.no_zones);
     for (const [, name, kind, [lon, lat], lines] of zones) {
       for (const line of lines) {
         L.polyline(unpacked(line, unit), { pane: "zones", className: `gg-zone gg-zone-${kind}`, interactive: false, smoothFactor: 0 }).addTo(this.#groups.get("zones"));

@@ -263,8 +263,8 @@ if (list && slot) {
     everything = true;
     schedule();
   });
-  // the workbench has its own watch, for its panel as well
-  if (!list.matches("[role=listbox]")) {
+  // the workbench has its own watch, for its panel as well; the inbox and the tasks say nothing of holders
+  if (!list.matches("[role=listbox]") && list.matches("[data-beyond]")) {
     const numbers = () => [...rowsOf(list)].filter(([, row]) => !row.classList.contains("gg-left")).map(([number]) => number);
     watchHolders(numbers, (held, asked) => {
       for (const number of asked) hold(rowsOf(list).get(number), held[number] ?? "");

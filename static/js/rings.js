@@ -1,7 +1,6 @@
 // Corners of areas, and how a border that two areas share stays shared while one of them is drawn. Pure: a ring is a list
 // of [lat, lng] without the point that closes it; a shape is a list of rings.
 const same = (one, other) => one[0] === other[0] && one[1] === other[1];
-const keyOf = ([lat, lng]) => `${lat},${lng}`;
 
 /** What one step of drawing did to a ring: { kind: "moved" | "added" | "removed", … }, null for nothing or several things. */
 export function change(before, after) {
@@ -66,5 +65,3 @@ export function folded(polygons) {
   const coordinates = polygons.map((rings) => rings.map(closed));
   return coordinates.length === 1 ? { type: "Polygon", coordinates: coordinates[0] } : { type: "MultiPolygon", coordinates };
 }
-
-export { keyOf, same };

@@ -164,13 +164,18 @@ def test_code_lets_in_once_and_a_recovery_code_in_its_place(world: World) -> Non
 
 
 def test_wrong_codes_lock_out_as_wrong_passwords_do(world: World) -> None:
-    with_factor(world, "acceptor")
+    _user, codes = with_factor(world, "acceptor")
     client = Client()
     enter("acceptor", client=client)
     for _time in range(4):
         assert client.post("/login/code/", {"code": "000000"}).status_code == 400
     assert client.post("/login/code/", {"code": "000000"}).status_code == 429
     assert enter("acceptor").status_code == 429
+    # a right one comes too late: the locked account is locked on this page, too
+    late = client.post("/login/code/", {"code": codes[0]})
+    assert late.status_code == 429
+    assert "已锁定" in late.text
+    assert client.get("/work/accept/").status_code == 302
 
 
 def test_code_page_is_for_who_gave_his_password_within_ten_minutes(world: World) -> None:

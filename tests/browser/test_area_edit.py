@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 
 from gridgov.common.models import AuditEntry
 from gridgov.common.reference import expire, touch
+from grids import boundaries
 from grids.models import Area
 from grids.spatial import areas
 from tests.worlds import PASSWORD, World
@@ -97,13 +98,16 @@ def test_an_overlap_is_named_before_saving_and_can_be_taken_back(admin: Page):
 
 
 def test_a_corner_dragged_near_a_neighbours_snaps_to_it(admin: Page):
-    """Dropped six pixels beside the corner it came from, it lies on that corner again: neither gap nor overlap."""
+    """Dragged away and dropped six pixels beside where it was, it lies on the neighbour's corner again: no gap."""
     west, _south, _east, north = stored(GRID).bounds
     opened(admin)
     admin.get_by_label("相邻区域的边线一起移动").uncheck()
-    drag(admin, handle(admin, west, north), 6, 5)
-    expect(admin.locator("[data-state]")).to_contain_text("拖动顶点")
+    x, y = handle(admin, west, north)
+    drag(admin, [x, y], 0, -60)
+    expect(admin.locator("[data-changed] tbody tr")).to_have_count(1)
+    drag(admin, [x, y - 60], 6, 65)
     expect(admin.locator("[data-changed]")).to_be_hidden()
+    expect(admin.locator("[data-state]")).to_contain_text("拖动顶点")
 
 
 def test_a_new_corner_on_a_shared_border_is_the_neighbours_too(admin: Page):
@@ -129,6 +133,36 @@ def test_a_corner_is_moved_by_keyboard_alone(admin: Page):
     host.press("Control+z")
     host.press("Control+z")
     expect(admin.locator("[data-state]")).to_contain_text("拖动顶点")
+
+
+def test_a_corner_that_is_gone_is_chosen_no_more(admin: Page):
+    """The last corner is chosen, and then one is taken away by undoing: the keys go on from one that there is."""
+    west, _south, east, north = stored(GRID).bounds
+    opened(admin)
+    drag(admin, handle(admin, (west + east) / 2, north), 0, -50)
+    expect(admin.locator("[data-changed] tbody tr")).to_have_count(2)
+    host = admin.locator("[data-host]")
+    host.focus()
+    host.press(".")
+    host.press(",")
+    expect(admin.locator("[data-corner]")).to_contain_text("顶点 5/5")
+    while admin.get_by_role("button", name="撤销").is_enabled():
+        host.press("Control+z")
+    expect(admin.locator("[data-corner]")).to_contain_text("顶点 4/4")
+    host.press("ArrowUp")
+    expect(admin.get_by_role("button", name="撤销")).to_be_enabled()
+
+
+def test_an_area_of_too_many_corners_is_looked_at_and_not_drawn(admin: Page, monkeypatch):
+    monkeypatch.setattr(boundaries, "MOST_CORNERS", 3)
+    admin.goto(f"/admin/grids/area/{Area.objects.get(code=GRID).pk}/map/")
+    expect(admin.locator("[data-state]")).to_contain_text("请用导入")
+    host = admin.locator("[data-host]")
+    host.focus()
+    for key in (".", "ArrowUp", "Delete"):
+        host.press(key)
+    assert admin.locator("[data-corner]").inner_text() == ""
+    expect(admin.get_by_role("button", name="撤销")).to_be_disabled()
 
 
 def test_who_was_faster_is_told(admin: Page):

@@ -149,7 +149,7 @@ def _look(looking: Looking, page: Page, visit: Visit) -> Iterator[str]:
         looking.speak(language)
         _resize(page, widths[0])
         answer = page.goto(visit.path, wait_until="domcontentloaded")
-        if answer is None or answer.status not in (200, visit.status):
+        if answer is None or answer.status != visit.status:
             yield f"{language}: answered {answer and answer.status}"
         page.wait_for_function(_SETTLED)
         try:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from dispatch import canned_texts
 from dispatch.models import Claim
@@ -182,6 +182,39 @@ class TestKeyboard:
         desk.shows(second)
         assert city.case(first).status == "reported"
         assert not Claim.objects.exists()
+
+    def test_c_meant_for_a_case_that_was_left_claims_no_other(self, city: World, desk_of):
+        first, second, third = city.report(), city.report(), city.report()
+        desk = desk_of("acceptor")
+        desk.shows(first)
+        held: list[Route] = []
+        desk.page.route(f"**/cases/{third}/", lambda route: held.append(route))
+        desk.page.evaluate("""() => {
+            window.asked = [];
+            const send = window.fetch;
+            window.fetch = (...given) => { window.asked.push(String(given[0])); return send(...given); };
+        }""")
+        desk.press("j", "j", "c", "k")  # the third is on its way when C is pressed
+        desk.shows(second)
+        with desk.page.expect_response(f"**/cases/{third}/") as answered:
+            held[0].continue_()
+        answered.value.finished()
+        desk.page.evaluate("new Promise((done) => setTimeout(done, 200))")
+        assert [one for one in desk.page.evaluate("window.asked") if "/claim/" in one] == []
+
+    def test_case_stays_in_the_panel_though_an_older_one_is_still_on_its_way(self, city: World, desk_of):
+        first, second = city.report(), city.report()
+        desk = desk_of("acceptor")
+        desk.shows(first)
+        held: list[Route] = []
+        desk.page.route(f"**/cases/{first}/", lambda route: held.append(route))
+        with desk.page.expect_request(f"**/cases/{first}/"):
+            city.perform(first, "note", "supervisor", note="请尽快")
+        desk.press("j")
+        desk.shows(second)
+        # longer than a panel waits before it says that it is being read
+        desk.page.evaluate("new Promise((done) => setTimeout(done, 200))")
+        assert desk.panel.get_attribute("data-number", timeout=1_000) == second
 
 
 class TestRaces:

@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -131,6 +132,15 @@ def test_what_is_kept_is_for_who_sees_the_same_areas_alone(world, sign_in):
     component(world, "B", "620902001001001")
     assert len(ask(sign_in("leader"), "components").json()["points"]) == 2
     assert len(ask(sign_in("duty_chief"), "components").json()["points"]) == 1
+
+
+def test_what_is_kept_is_in_the_language_of_who_reads(world, sign_in):
+    component(world, "A")
+    leader = sign_in("leader")
+    [here] = ask(leader, "components").json()["points"]
+    leader.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
+    [there] = ask(leader, "components").json()["points"]
+    assert (here[4], there[4]) == ("完好", "Intact")
 
 
 # --- where workers are posted ---------------------------------------------------------------------------------------

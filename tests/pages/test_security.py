@@ -59,6 +59,7 @@ def test_new_password_is_shown_once_and_must_be_replaced(world, sign_in):
     shown = chief.post(account(world, "password"), {"reason": "本人遗忘"})
     initial = shown.context["initial"]["password"]
     assert initial in shown.text
+    assert "no-store" in shown["Cache-Control"]
     assert initial not in chief.get("/security/").text
     assert initial not in repr(list(AuditEntry.objects.values("detail", "object_id")))
     assert victim.get("/notices/").status_code == 302
@@ -77,6 +78,17 @@ def test_nobody_handles_his_own_account_or_one_without_the_role(world, sign_in):
     assert not Session.objects.filter(user=world.people["acceptor"]).exists()
 
 
+def test_superusers_account_is_nobodys_but_a_superusers(world, sign_in):
+    root = User.objects.create_superuser("root", password=PASSWORD)
+    chief = sign_in("security_admin")
+    assert f"/security/accounts/{root.pk}/" not in chief.get("/security/?text=root").text
+    for step in PEOPLE:
+        assert chief.post(f"/security/accounts/{root.pk}/{step}/", {"reason": "x"}).status_code == 403
+    root.refresh_from_db()
+    assert root.is_active
+    assert root.check_password(PASSWORD)
+
+
 # --- audit --------------------------------------------------------------------------------------------------------
 
 
@@ -93,6 +105,9 @@ def test_audit_page_filters_and_pages(world, sign_in):
     assert [row["action"] for row in failed.context["rows"]] == ["sign_in.failed"]
     assert auditor.get("/audit/?since=2999-01-01").context["rows"] == []
     assert auditor.get("/audit/?since=nonsense&before=x&group=y&text=%00").status_code == 200
+    for day in ("0001-01-01", "9999-12-31"):
+        assert auditor.get(f"/audit/?since={day}&until={day}").status_code == 200
+        assert b"".join(auditor.get(f"/audit/export/?since={day}&until={day}").streaming_content)
     for login in ("security_admin", "system_admin", "leader"):
         assert sign_in(login).get("/audit/").status_code == 403
         assert sign_in(login).get("/audit/export/").status_code == 403

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 
 from dispatch import measures
 from gridgov.common import clock, heartbeat
@@ -29,7 +30,8 @@ def test_dashboard_of_the_loop_leads_there_for_who_may_go(sign_in):
 
 def test_page_shows_processes_lags_and_slow_statements(world, sign_in):
     now = clock.now()
-    world.report(at=now - timedelta(days=10))
+    with time_machine.travel(now - timedelta(days=10)):
+        world.report()
     heartbeat.beat("sweep")
     for pid, seconds in ((11, 2), (12, 600)):
         ProcessReport.objects.create(

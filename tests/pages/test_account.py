@@ -1,0 +1,69 @@
+"""One's own account: the second factor of one's own will, its recovery codes, and the token of the API."""
+
+import re
+
+import pytest
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from gridgov.accounts import second_factor
+from tests.accounts.test_sign_in import code_of, with_factor
+
+pytestmark = pytest.mark.django_db
+
+
+def rested() -> None:
+    """The half minute of the last code is over, and so is the wait after a wrong one."""
+    TOTPDevice.objects.update(last_t=-1, throttling_failure_timestamp=None, throttling_failure_count=0)
+
+
+def codes_in(text: str) -> set[str]:
+    return set(re.findall(r"<code>([a-z0-9]{5}-[a-z0-9]{5})</code>", text))
+
+
+def test_second_factor_is_set_up_by_the_code_that_the_app_shows(world, sign_in):
+    client, user = sign_in("acceptor"), world.people["acceptor"]
+    offered = client.get("/account/factor/")
+    assert "data:image/svg+xml" in offered.text
+    assert "no-store" in offered["Cache-Control"]
+    assert client.post("/account/factor/", {"code": "000000"}).status_code == 400
+    assert not second_factor.is_set_up(user)
+    rested()
+    shown = client.post("/account/factor/", {"code": code_of(TOTPDevice.objects.get(user=user))})
+    assert len(codes_in(shown.text)) == 10
+    assert "no-store" in shown["Cache-Control"]
+    assert second_factor.is_set_up(user)
+    assert client.get("/account/factor/").url == "/account/"
+    assert "还有 10 个恢复码未用" in client.get("/account/").text
+
+
+def test_recovery_codes_are_renewed_for_who_shows_the_app(world, sign_in):
+    user, old = with_factor(world, "acceptor")
+    client = sign_in("acceptor")
+    assert "验证码不对" in client.post("/account/factor/codes/", {"code": "000000"}).text
+    rested()
+    code = code_of(TOTPDevice.objects.get(user=user))
+    fresh = codes_in(client.post("/account/factor/codes/", {"code": code}).text)
+    assert len(fresh) == 10
+    assert fresh.isdisjoint(old)
+    assert second_factor.check(user=user, code=old[0]) == ""
+
+
+def test_second_factor_is_removed_where_no_role_demands_it(world, sign_in, settings):
+    user, codes = with_factor(world, "acceptor")
+    client = sign_in("acceptor")
+    settings.TOTP_ROLES = ["acceptor"]
+    assert client.post("/account/factor/remove/", {"code": codes[0]}).status_code == 403
+    settings.TOTP_ROLES = []
+    assert client.post("/account/factor/remove/", {"code": "no"}).status_code == 400
+    assert second_factor.is_set_up(user)
+    rested()
+    code = code_of(TOTPDevice.objects.get(user=user))
+    assert client.post("/account/factor/remove/", {"code": code}).url == "/account/"
+    assert not second_factor.is_set_up(user)
+
+
+def test_token_that_is_dropped_opens_nothing(world, sign_in):
+    api, client = world.client("acceptor"), sign_in("acceptor")
+    assert api.get("/api/v1/me/").status_code == 200
+    assert client.post("/account/token/drop/").url == "/account/"
+    assert api.get("/api/v1/me/").status_code == 401
