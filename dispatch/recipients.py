@@ -4,6 +4,7 @@ A notice names the case by its number and category and says what happened, never
 case only people named on it are told, and not even the category.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cached_property
@@ -325,6 +326,9 @@ def _step_text(step: Mapping[str, Any]) -> str:
         return _("%(kind)s时限将到（%(due)s预警）") % {"kind": kind, "due": due}
     if key == "breach":
         return _("%(kind)s已于%(due)s超时") % {"kind": kind, "due": due}
+    late = re.fullmatch(r"overdue_(\d+)", key)
+    if late:
+        return _("%(kind)s超时满 %(minutes)s 分钟，已升级（%(due)s）") % {"kind": kind, "minutes": late[1], "due": due}
     return _("%(kind)s时限升级：%(key)s（%(due)s）") % {"kind": kind, "key": key, "due": due}
 
 

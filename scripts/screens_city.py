@@ -25,6 +25,7 @@ if not apps.ready:
     django.setup()
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.core.management import call_command
 from django.db.models.functions import Now
 from django.test import Client
@@ -33,6 +34,7 @@ from django.urls import path, reverse
 from dispatch import appeals, canned_texts, loop, requests, saved_views
 from dispatch.actors import actor_of
 from gridgov import urls
+from gridgov.common.errors import Conflict
 from gridgov.common.models import User
 from gridgov.management.commands.seed_demo import PASSWORD
 from gridgov.management.seeding import SINCE
@@ -83,6 +85,14 @@ def set_clock() -> None:
 def break_page(_request: Any) -> Any:
     """What a fault of ours looks like is seen at an address that only this process has."""
     raise RuntimeError("broken on purpose")
+
+
+def unread(_request: Any) -> Any:
+    raise SuspiciousOperation
+
+
+def overtaken(_request: Any) -> Any:
+    raise Conflict("")
 
 
 def _session(user: User) -> str:
@@ -207,7 +217,9 @@ class Facts:
 def main(port: str, folder: str) -> None:
     """Seeds, unless that was done, and serves until it is told to stop."""
     set_clock()
-    urls.urlpatterns.append(path("broken/", break_page))
+    urls.urlpatterns += [
+        path("broken/", break_page), path("broken/unread/", unread), path("broken/overtaken/", overtaken),
+    ]  # fmt: skip
     call_command("migrate", verbosity=0)
     call_command("seed_demo", until=MORNING, verbosity=0)
     known = Path(folder) / "facts.json"

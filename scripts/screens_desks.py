@@ -221,7 +221,7 @@ WORKBENCH = Screen(
                 by_colleague(
                     "acceptor_2", "/work/accept/", row("{reported}"), pressed("a"), seen(".gg-toasts", "已完成")
                 ),
-                clicked("#act-reject form button[type=submit], #act-reject form .btn-primary"),
+                clicked("#act-reject form .gg-actions button"),
                 seen("[data-panel] [role=alert]"),
             ),
         ),
@@ -256,9 +256,8 @@ CASES = Screen(
         Shot("queue-empty", "nothing fits the filter", "acceptor", "/queue/accept/?overdue=1&category=C0101"),
         Shot("queue-en", "English", "supervisor", "/queue/supervise/", language="en"),
         Shot("approve", "requests that wait for a decision", "dispatcher", "/queue/approve/"),
-        Shot("approve-empty", "none waits", "duty_chief_city", "/queue/approve/"),
+        Shot("approve-empty", "none of them is overdue", "dispatcher", "/queue/approve/?overdue=1"),
         Shot("new-case", "hotline desk: empty", "acceptor", "/report/"),
-        Shot("new-case-filled", "place found, twins listed, deadlines foretold", "acceptor", "/report/", do=_NEW_CASE),
         Shot(
             "new-case-wrong",
             "what is missing; all that was typed stays",
@@ -266,6 +265,7 @@ CASES = Screen(
             "/report/",
             do=steps(filled("[name=description]", "没有选类别"), sent("[data-newcase]")),
         ),
+        Shot("new-case-filled", "place found, twins listed, deadlines foretold", "acceptor", "/report/", do=_NEW_CASE),
         Shot("new-case-phone", "phone", "acceptor", "/report/", PHONE),
         Shot("new-case-en", "English", "acceptor", "/report/", language="en", do=_NEW_CASE),
         Shot("report-phone", "worker's report", "grid_worker", "/report/", PHONE, whole=True),
@@ -350,7 +350,7 @@ DEPARTMENT = Screen(
         Shot("inbox-phone", "phone: tickets", "department_handler", "/inbox/", PHONE),
         Shot("inbox-ticket-phone", "phone: a ticket", "department_handler", "/inbox/{handling}/", PHONE),
         Shot("inbox-en", "English", "department_handler", "/inbox/{handling}/", language="en"),
-        Shot("inbox-none", "somebody without a department", "leader", "/inbox/", status=403),
+        Shot("inbox-none", "somebody without a department", "leader", "/inbox/"),
         Shot("appeals", "the department's appeals", "department_handler", "/appeals/"),
         Shot("appeals-waiting", "appeals that wait for the dispatcher", "dispatcher", "/appeals/"),
         Shot("appeal", "an appeal is written", "department_handler", "/appeals/case/{appeal_late}/"),

@@ -73,7 +73,7 @@ LEADER = Screen(
             "/assessments/{assessment}/",
             do=steps(
                 filled("[data-mark]", "2"),
-                clicked("button[name=next], form[action*=review] .btn-primary"),
+                clicked(".gg-abar .btn-primary"),
                 seen("#reason-error"),
             ),
         ),
@@ -134,7 +134,7 @@ DASHBOARD = Screen(
         Shot("figure", "the cases behind a number", "leader", "/dashboard/figures/closing_on_time_ratio/?span=month"),
         Shot("figure-none", "no such figure", "leader", "/dashboard/figures/unknown/", status=404),
         Shot("case-then", "a case as it was then", "leader", "/dashboard/cases/{walked}/4/"),
-        Shot("dashboard-forbidden", "not for this person", "grid_worker", "/dashboard/", status=403),
+        Shot("dashboard-forbidden", "not for this person", "department_handler", "/dashboard/", status=403),
         Shot("wall", "the wall", "leader", "/dashboard/?span=month&wall=1", WALL),
         Shot("wall-district", "the wall: a district", "leader", "/dashboard/?area={district}&wall=1", WALL),
         Shot(
@@ -173,7 +173,7 @@ HOUSE = Screen(
         Shot("admin-people", "people", "security_admin", "/admin/personnel/worker/"),
         Shot("admin-audit", "who changed what", "audit_admin", "/admin/common/auditentry/"),
         Shot("admin-sign-in", "signing in there", "", "/admin/login/"),
-        Shot("error-400", "a request that cannot be read", "acceptor", "/broken/?400", status=400),
+        Shot("error-400", "a request that cannot be read", "acceptor", "/broken/unread/", status=400),
         Shot(
             "error-403-token",
             "form sent after the login changed",
@@ -181,6 +181,7 @@ HOUSE = Screen(
             "/notices/",
             do=steps(lambda s: s.page.context.clear_cookies(name="csrftoken"), sent("form[action*=logout]")),
         ),
+        Shot("error-409", "somebody was faster, without scripts", "acceptor", "/broken/overtaken/", status=409),
         Shot("error-404", "no such page", "acceptor", "/nowhere/", status=404),
         Shot("error-404-en-phone", "English, phone", "acceptor", "/nowhere/", PHONE, language="en", status=404),
         Shot("error-500", "a fault of ours", "acceptor", "/broken/", status=500),
