@@ -194,7 +194,7 @@ PAGES: tuple[Rule, ...] = (
     desk("reporting:export_file", "acceptor", kwargs={"export_id": "{export}"},
          known=EVERYBODY - OVER_CASES | {"acceptor"}),
     # --- cases ---
-    Rule("pages:find", EVERYBODY, known=SEES, ok=(302,), query="?number={number}", places=(IN, OUT)),
+    Rule("pages:find", EVERYBODY, known=SEES, ok=(302,), query="?text={number}", places=(IN, OUT)),
     case("pages:case"),
     case("pages:reported"),
     case("pages:compare", kwargs={"other": "{accepted}"}, known={IN: OVER_CASES, OUT: SEES[OUT]}),
