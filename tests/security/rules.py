@@ -164,6 +164,7 @@ PAGES: tuple[Rule, ...] = (
     desk("pages:ops", "duty_chief system_admin"),
     desk("pages:loop_audit", "duty_chief system_admin"),
     post(desk, "pages:loop_audit_now", "duty_chief system_admin", 302),
+    # over the whole city alone, which of these is the administrator's posting
     desk("pages:system", "system_admin"),
     desk("pages:appeals", DEPARTMENT | FIELD | {"acceptor", "dispatcher"}),
     desk("pages:rulings", "duty_chief"),
