@@ -120,7 +120,7 @@ class Action(TextChoices):
     REFUSE_FEEDBACK = "refuse_feedback", _("退回反馈")
     REQUEST_VERIFICATION = "request_verification", _("发核查")
     REASSIGN_VERIFICATION = "reassign_verification", _("改派核查")
-    PASS = "pass", _("核查通过")
+    PASS = "pass", pgettext_lazy("verb", "核查通过")
     FAIL = "fail", _("核查不通过（返工）")
     CLOSE = "close", _("结案")
     FORCE_CLOSE = "force_close", _("强制结案")

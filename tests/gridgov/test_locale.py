@@ -115,7 +115,7 @@ def test_a_word_of_two_meanings_is_said_by_where_it_stands():
         assert (Status.REJECTED.label, Action.REJECT.label) == ("Not accepted", "Reject")
         assert (Status.SUSPENDED.label, Action.SUSPEND.label) == ("Suspended", "Suspend")
         assert (Status.CLOSED.label, Action.CLOSE.label) == ("Closed", "Close")
-        assert Action.REOPEN.label == "Reopen"
+        assert (Action.REOPEN.label, Action.PASS.label) == ("Reopen", "Pass")
         assert str(STATES["ok"]) == "OK"
         assert Allowance(Unit.WORK_HOURS, minutes=240).describe() == "4 working hours"
         assert translation.pgettext("button", "启用") == "Enable"
