@@ -10,7 +10,7 @@ from uuid import UUID
 from django import forms
 from django.contrib.auth import get_user_model
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from dispatch.cases import Case
 from dispatch.offers import Field, OpenAction
@@ -293,18 +293,19 @@ def _handlers(case: Case) -> Choices:
         return incident._handler_choices
     tree = department_tree()
     groups: dict[str, list[tuple[str, str]]] = {}
-    names = {"bureau": _("部门"), "section": _("部门"), "team": _("网格队伍"), "centre": _("指挥中心")}
+    departments = pgettext("many", "部门")
+    names = {"team": _("网格队伍"), "centre": _("指挥中心")}
     places = {None, *case.place_chain}
     for record in tree.all(incident.city_id):
         # those of other districts and streets do not come into question, where the place is known
         if record.area_id not in places and (incident.district_id is not None or record.kind == "team"):
             continue
-        groups.setdefault(names.get(record.kind, _("部门")), []).append((f"d{record.id}", tree.full_name(record.id)))
+        groups.setdefault(names.get(record.kind, departments), []).append((f"d{record.id}", tree.full_name(record.id)))
     on = clock.local_date(clock.now())
     ids = [h.user_id for h in holders_upward(Role.GRID_WORKER, case.place_chain, on)][:20]
     if ids:
         workers = Worker.objects.filter(user__in=ids, is_active=True).values_list("pk", "user__name", "number")
-        groups[_("网格员")] = [(f"w{pk}", f"{name} {number}") for pk, name, number in workers]
+        groups[pgettext("many", "网格员")] = [(f"w{pk}", f"{name} {number}") for pk, name, number in workers]
     incident._handler_choices = list(groups.items())
     return incident._handler_choices
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
 
 from dispatch.actors import Actor
@@ -41,7 +41,7 @@ JOURNAL_PAGE = 100
 
 #: What a journal entry is called that is no action of the table.
 ENTRY_LABELS: Mapping[str, Any] = {
-    "report": gettext_lazy("上报"),
+    "report": pgettext_lazy("done", "上报"),
     "adopted": gettext_lazy("历史导入"),
     "request_asked": gettext_lazy("提出申请"),
     "request_refused": gettext_lazy("不同意申请"),

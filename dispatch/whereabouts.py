@@ -27,7 +27,10 @@ RECENT = timedelta(days=180)
 
 @dataclass(frozen=True, slots=True)
 class Whereabout:
-    """A place that may be meant. ``lon``, ``lat``: CGCS2000 degrees, None for an area; ``key``: code, id or number."""
+    """A place that may be meant. ``lon``, ``lat``: CGCS2000 degrees, None for an area; ``key``: code, id or number.
+
+    ``name``: of a component what it is.
+    """
 
     kind: str  # component, place, case, area
     key: str
@@ -36,6 +39,7 @@ class Whereabout:
     lon: float | None = None
     lat: float | None = None
     level: int | None = None
+    name: str = ""
 
 
 def find(by: Actor, text: str, *, now: datetime) -> list[Whereabout]:
@@ -68,7 +72,7 @@ def _components(seen: Iterable[int], words: str) -> list[Whereabout]:
     return [
         Whereabout(
             "component", row["code"], row["address"] or areas.full_name(row["area_id"]),
-            f"{row['name']} {row['code']}".strip(), row["lon"], row["lat"],
+            f"{row['name']} {row['code']}".strip(), row["lon"], row["lat"], name=row["name"],
         )
         for row in rows if _in_sight(seen, row["area_id"])
     ][:EACH]  # fmt: skip

@@ -11,7 +11,7 @@ from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from dispatch.actors import actor_of
 from dispatch.views import maps
@@ -31,7 +31,10 @@ CHAPTERS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     ),
     (gettext_lazy("派遣与考核"), ("dispatch.routingrule", "personnel.assessmentscheme", "personnel.componentduty")),
     (gettext_lazy("工作台"), ("dispatch.cannedtext", "dispatch.savedview")),
-    (gettext_lazy("人员"), ("personnel.department", "personnel.worker", "personnel.posting", "grids.areamembership")),
+    (
+        pgettext_lazy("many", "人员"),
+        ("personnel.department", "personnel.worker", "personnel.posting", "grids.areamembership"),
+    ),
     (
         gettext_lazy("区域与部件"),
         ("grids.area", "grids.servicezone", "grids.component", "grids.place", "grids.codepattern"),

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from grids.capabilities import Capability as Cap
 
@@ -46,7 +47,7 @@ class Status(TextChoices):
     REJECTED = "rejected", _("不予受理")
     DECLINED = "declined", _("不予立案")
     VOIDED = "voided", _("作废")
-    MERGED = "merged", _("并案")
+    MERGED = "merged", pgettext_lazy("done", "并案")
     CLOSED = "closed", _("已结案")
     EVALUATED = "evaluated", _("已评价")
 
@@ -99,39 +100,39 @@ class Action(TextChoices):
     CONFIRM_CHECK = "confirm_check", _("核实属实")
     REFUTE_CHECK = "refute_check", _("核实不属实")
     CANCEL_CHECK = "cancel_check", _("取消核实")
-    REJECT = "reject", _("不予受理")
+    REJECT = "reject", pgettext_lazy("verb", "不予受理")
     ANSWER = "answer", _("直接答复")
     RESOLVE_ON_SITE = "resolve_on_site", _("自行处置")
     APPROVE_ON_SITE = "approve_on_site", _("自处置通过")
     REFUSE_ON_SITE = "refuse_on_site", _("自处置不通过")
     FILE = "file", _("立案")
-    DECLINE = "decline", _("不予立案")
+    DECLINE = "decline", pgettext_lazy("verb", "不予立案")
     SEND_BACK = "send_back", _("回退")
     DISPATCH = "dispatch", _("派遣")
     IMPOSE = "impose", _("裁定派遣")
     RECALL = "recall", _("撤回派遣")
     SIGN = "sign", _("签收")
     RETURN = "return", _("退单")
-    SUSPEND = "suspend", _("挂账")
+    SUSPEND = "suspend", pgettext_lazy("verb", "挂账")
     RESUME = "resume", _("恢复处置")
     EXTEND = "extend", _("延期")
     FEED_BACK = "feed_back", _("反馈")
     REFUSE_FEEDBACK = "refuse_feedback", _("退回反馈")
     REQUEST_VERIFICATION = "request_verification", _("发核查")
     REASSIGN_VERIFICATION = "reassign_verification", _("改派核查")
-    PASS = "pass", _("核查通过")
+    PASS = "pass", pgettext_lazy("verb", "核查通过")
     FAIL = "fail", _("核查不通过（返工）")
     CLOSE = "close", _("结案")
     FORCE_CLOSE = "force_close", _("强制结案")
     EVALUATE = "evaluate", _("评价")
-    REOPEN = "reopen", _("重新立案")
+    REOPEN = "reopen", pgettext_lazy("verb", "重新立案")
     REINSTATE = "reinstate", _("恢复")
-    VOID = "void", _("作废")
+    VOID = "void", pgettext_lazy("verb", "作废")
     MERGE = "merge", _("并案")
     UNMERGE = "unmerge", _("撤销并案")
     CLOSE_WITH_PARENT = "close_with_parent", _("随主案结案")
     TRANSFER = "transfer", _("上报/交办")
-    SUPERVISE = "supervise", _("督办")
+    SUPERVISE = "supervise", pgettext_lazy("verb", "督办")
     AMEND = "amend", _("更正")
     NOTE = "note", _("批注")
     REACH_MILESTONE = "reach_milestone", _("完成节点")
@@ -369,7 +370,7 @@ FIELD_LABELS: Mapping[str, str] = {
     "verifier": _("核查人"),
     "into": _("主案件编号"),
     "target": _("目标中心"),
-    "result": _("评价"),
+    "result": pgettext_lazy("noun", "评价"),
     "level": _("督办级别"),
     "milestone": _("节点"),
     "waive": _("免除协办的原因"),

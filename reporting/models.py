@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Export(models.Model):
@@ -18,7 +19,7 @@ class Export(models.Model):
 
     class Kind(models.TextChoices):
         QUEUE = "queue", _("队列")
-        CASES = "cases", _("案件")
+        CASES = "cases", pgettext_lazy("many", "案件")
         FIGURE = "figure", _("指标")
 
     class Form(models.TextChoices):

@@ -33,6 +33,7 @@ from django.urls import path, reverse
 
 from dispatch import appeals, canned_texts, loop, requests, saved_views
 from dispatch.actors import actor_of
+from dispatch.views.shell import refused
 from gridgov import urls
 from gridgov.common.errors import Conflict
 from gridgov.common.models import User
@@ -91,8 +92,8 @@ def unread(_request: Any) -> Any:
     raise SuspiciousOperation
 
 
-def overtaken(_request: Any) -> Any:
-    raise Conflict("")
+def overtaken(request: Any) -> Any:
+    return refused(request, Conflict(""))
 
 
 def _session(user: User) -> str:

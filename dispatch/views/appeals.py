@@ -7,6 +7,7 @@ from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from dispatch import appeals, handling
 from dispatch.actors import Actor
@@ -189,7 +190,7 @@ def _case(view: CaseView, now: Any) -> dict[str, Any]:
 
 def _step(row: Appeal) -> dict[str, Any]:
     """Where the appeal stands: who asked, who looked at it, who decided, each with when and what he said."""
-    people = [(_("申诉"), row.asked_by, row.asked_at, row.reason)]
+    people = [(pgettext("noun", "申诉"), row.asked_by, row.asked_at, row.reason)]
     if row.first_by is not None:
         people.append((_("派遣员审核"), row.first_by, row.first_at, row.first_reason))
     if row.second_by is not None:

@@ -1,7 +1,6 @@
 """The case page: all that is known of a case, and one form for each thing that the person may do to it."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -25,7 +24,6 @@ from dispatch.views.keys import key_of
 from dispatch.views.minimap import minimap
 from dispatch.views.shell import guarded, page, show
 from dispatch.views.words import stamp
-from dispatch.visibility import cases_of
 from gridgov.common import clock
 from gridgov.common.errors import Conflict, FieldError, FieldErrors, NotFound, NotPermitted
 from incidents.workflow import RequestKind
@@ -41,11 +39,6 @@ MAIN = {
 ASIDE = frozenset({"note", "amend", "supervise", "transfer", "merge", "send_back", "recall", "cancel_check"})
 
 
-#: So many last figures of a number are looked for, among the cases received in so many days.
-ENOUGH = 4
-RECENT = timedelta(days=60)
-
-
 @dataclass(slots=True)
 class Shown:
     """A form on the page: open or folded, the usual next step or not."""
@@ -58,27 +51,6 @@ class Shown:
     @property
     def key(self) -> str:
         return key_of(self.offer.action) if not self.offer.request else ""
-
-
-@page
-def find(request: HttpRequest) -> HttpResponse:
-    """To the case with that number, or whose number ends so; 404 where the person sees no such case, or several."""
-    asked = request.GET.get("number", "").strip()[:24]
-    found: list[str] = []
-    if asked.isalnum() and asked.isascii():
-        seen = cases_of(request.actor, wide=True)
-        found = list(seen.filter(number=asked).values_list("number", flat=True)[:1])
-        if not found and len(asked) >= ENOUGH:
-            # the serial within the last days; an index has no ends of numbers
-            recent = seen.filter(received_at__gte=clock.now() - RECENT, number__endswith=asked)
-            found = list(recent.values_list("number", flat=True)[:2])
-    if len(found) != 1:
-        raise NotFound(
-            _("有不止一件案件的编号以「%(n)s」结尾，请多输入几位。") % {"n": asked}
-            if found
-            else _("你可以查看的案件里没有编号「%(n)s」。") % {"n": asked}
-        )
-    return redirect("pages:case", found[0])
 
 
 @page

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from dispatch.actors import Actor
 from dispatch.cases import RequestState
@@ -37,7 +37,7 @@ ENDS = {
 }
 PHOTO_GROUPS = (
     (gettext_lazy("处置后"), ("feed_back", "reach_milestone", "resolve_on_site", "joint_done")),
-    (gettext_lazy("核查"), ("pass", "fail")),
+    (pgettext_lazy("noun", "核查"), ("pass", "fail")),
 )
 MINOR_CLOCKS = ("cancelled",)
 
@@ -104,8 +104,8 @@ def badges(view: CaseView) -> list[tuple[str, str]]:
     for is_so, words, kind in (
         (i.is_urgent, _("紧急"), "over"),
         (i.is_confidential, _("保密"), "pause"),
-        (i.is_force_closed, _("强制结案"), "soon"),
-        (i.is_answered, _("直接答复"), ""),
+        (i.is_force_closed, pgettext("done", "强制结案"), "soon"),
+        (i.is_answered, pgettext("done", "直接答复"), ""),
     ):
         if is_so:
             found.append((words, kind))
@@ -168,7 +168,7 @@ def facts(view: CaseView) -> list[tuple[str, Any]]:
         (_("核实人"), names.get(i.checker_id, "") if i.checker_id else ""),
         (_("核查人"), names.get(i.verifier_id, "") if i.verifier_id else ""),
         (_("挂账至"), i.suspended_until),
-        (_("评价"), i.get_evaluation_display() if i.evaluation else ""),
+        (pgettext("noun", "评价"), i.get_evaluation_display() if i.evaluation else ""),
     ]
     if i.lon is not None:
         found.insert(2, (_("坐标"), f"{i.lon:.6f}, {i.lat:.6f}"))
@@ -191,7 +191,7 @@ def clocks(view: CaseView, now: datetime) -> list[dict[str, Any]]:
         worked = _working_time_left(shown, now)
         found.append(
             {
-                "label": shown.label + (f" {_('第')} {c.cycle} {_('轮')}" if c.cycle > 1 else ""),
+                "label": shown.label + (" " + _("第 %(n)s 轮") % {"n": c.cycle} if c.cycle > 1 else ""),
                 "is_live": c.is_live,
                 "is_total": c.kind == "total",
                 "allowance": shown.allowance,

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Count, F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from dispatch import appeals, claims, queue_query
 from dispatch.actors import Actor
@@ -327,7 +328,7 @@ def _requests(request: HttpRequest, desk: Desk) -> HttpResponse:
         category = catalogue().category(row["incident__category_id"])
         row["title"] = category.name if category else ""
         row["kind_label"] = str(RequestKind(row["kind"]).label)
-        row["chip"] = due_chip(row["decide_by_at"], now=now, started_at=row["asked_at"], label=_("审批"))
+        row["chip"] = due_chip(row["decide_by_at"], now=now, started_at=row["asked_at"], label=pgettext("noun", "审批"))
         row["asker"] = row["asked_by__name"] or row["asked_by__username"]
     return show(
         request,

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from dispatch.selectors import Entry
 from gridgov.common.clock import local
@@ -105,7 +106,7 @@ def _facts(payload: Mapping[str, Any], people: Mapping[int, str]) -> list[tuple[
     add(_("协办"), _("、").join(filter(None, (handler_name(h) for h in payload.get("joint") or []))))
     reason = payload.get("reason")
     add(_("原因"), REJECT_REASONS.get(reason) if isinstance(reason, str) else None)
-    add(_("评价"), RESULTS.get(str(payload.get("result", ""))))
+    add(pgettext("noun", "评价"), RESULTS.get(str(payload.get("result", ""))))
     for key, label in (("checker", _("核实人")), ("verifier", _("核查人"))):
         if isinstance(payload.get(key), int):
             add(label, people.get(payload[key]))

@@ -5,7 +5,7 @@ One letter may stand for several actions that are never open together, or of whi
 
 from collections.abc import Mapping
 
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from incidents.workflow import Action as A
 
@@ -39,7 +39,7 @@ SHEET = (
     (("↵",), gettext_lazy("到右侧办理")),
     (("Ctrl", "↵"), gettext_lazy("提交正在填写的表单")),
     (("Esc",), gettext_lazy("回到队列")),
-    (("Z",), gettext_lazy("撤回刚办的一步")),
+    (("Z",), gettext_lazy("提示条给出撤回时撤回，如派遣、并案；受理、立案由下一岗位回退")),
     (("C",), gettext_lazy("认领、放开")),
     (("A",), gettext_lazy("受理")),
     (("F",), gettext_lazy("立案")),
@@ -50,7 +50,7 @@ SHEET = (
     (("H",), gettext_lazy("发核实")),
     (("X",), gettext_lazy("不予受理、不予立案")),
     (("M",), gettext_lazy("并案")),
-    (("S",), gettext_lazy("督办")),
+    (("S",), pgettext_lazy("verb", "督办")),
     (("N",), gettext_lazy("批注")),
     (("T",), gettext_lazy("套用常用语")),
     (("U",), gettext_lazy("加入新案件")),

@@ -58,7 +58,7 @@ def ops(request: HttpRequest) -> HttpResponse:
             "parked_count": parked_count,
             "failed": failed,
             "failed_count": failed_count,
-            "may_see_system": actor.may_somewhere(system.NEEDED),
+            "may_see_system": system.may_see(actor),
             # who operates the machinery need not be one who may read cases
             "may_open": actor.may_somewhere(Capability.VIEW_INCIDENT),
         },

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
@@ -56,21 +56,21 @@ SAID = {
 }
 STEPS: dict[str, Any] = {
     "report": gettext_lazy("收到"),
-    "accept": gettext_lazy("受理"),
-    "confirm_check": gettext_lazy("受理"),
-    "file": gettext_lazy("立案"),
+    "accept": pgettext_lazy("done", "受理"),
+    "confirm_check": pgettext_lazy("done", "受理"),
+    "file": pgettext_lazy("done", "立案"),
     "dispatch": gettext_lazy("派给处置单位"),
     "impose": gettext_lazy("派给处置单位"),
     "sign": gettext_lazy("开始处理"),
     "feed_back": gettext_lazy("处理完毕"),
     "pass": gettext_lazy("核查通过"),
     "fail": gettext_lazy("核查未通过，返工"),
-    "close": gettext_lazy("结案"),
+    "close": pgettext_lazy("done", "结案"),
     "answer": gettext_lazy("答复"),
     "reject": gettext_lazy("不予受理"),
     "decline": gettext_lazy("不予立案"),
     "reopen": gettext_lazy("重新办理"),
-    "evaluate": gettext_lazy("评价"),
+    "evaluate": pgettext_lazy("done", "评价"),
     "merge": gettext_lazy("合并办理"),
 }
 View = Callable[..., HttpResponse]

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from dispatch.actors import Actor, actor_of
 from dispatch.models import Notice
@@ -139,7 +140,7 @@ def _nav(path: str, actor: Actor) -> list[Link]:
         found.append((10, _("我的任务"), reverse("pages:tasks")))
     found += [(20, str(DESKS[key].label), desk_url(key)) for key in desks_of(actor)]
     if actor.department_ids or is_field_worker(actor):
-        found.append((30, _("工单"), reverse("pages:inbox")))
+        found.append((30, pgettext("many", "工单"), reverse("pages:inbox")))
     if actor.department_ids or actor.may_somewhere(Capability.ACCEPT) or actor.may_somewhere(Capability.DISPATCH):
         found.append((35, _("申诉"), reverse("pages:appeals")))
     if actor.may_somewhere(Capability.REPORT_INCIDENT):

@@ -1,4 +1,4 @@
-"""The page of the machine, for system administrators: processes, lags, the outbox, streams and slow statements.
+"""The page of the machine, for who operates the loop of a city: processes, lags, the outbox, streams, slow statements.
 
 Figures and statements with placeholders only: nothing of any case or person.
 """
@@ -8,19 +8,23 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from dispatch import health, measures
+from dispatch.actors import Actor
 from dispatch.views.shell import page, show
 from gridgov.common import clock, replica
 from gridgov.common.errors import NotPermitted
 from gridgov.common.models import SlowStatement
 from gridgov.common.observability import processes
 from grids.capabilities import Capability
+from grids.spatial import areas
 
 ROWS = 30
-#: Rules and the machine are one administrator's; who operates the loop of a district is not he.
-NEEDED = Capability.MANAGE_RULES
+#: The machine is one for all: to see it takes the operation of a whole city. That is the system administrator, who runs
+#: it, and the duty chief of the city's centre, who is there at night and calls him; a district's chief sees what it
+#: means for his cases on /ops/. Rules have nothing to do with it, and the auditor reads his trail alone.
+NEEDED = Capability.OPERATE_LOOP
 KINDS = {
     "web": gettext_lazy("网页"),
     "serve": gettext_lazy("单机服务"),
@@ -38,16 +42,22 @@ PARTS = {
     "sweep_lag": gettext_lazy("扫描延迟"),
     "delivery": gettext_lazy("流转投递"),
     "parked": gettext_lazy("搁置的记录"),
-    "notices": gettext_lazy("通知"),
+    "notices": pgettext_lazy("many", "通知"),
 }
-STATES = {"ok": gettext_lazy("正常"), "warning": gettext_lazy("需人处理"), "failed": gettext_lazy("异常")}
+STATES = {"ok": pgettext_lazy("health", "正常"), "warning": gettext_lazy("需人处理"), "failed": gettext_lazy("异常")}
+
+
+def may_see(by: Actor) -> bool:
+    """Whether the person operates the loop of a whole city."""
+    held = (areas.find(area_id) for capability, area_id in by.grants if capability == NEEDED)
+    return any(record is not None and record.id == record.root_id for record in held)
 
 
 @page
 def system(request: HttpRequest) -> HttpResponse:
     """How every process and queue is doing, as of now."""
-    if not request.actor.may_somewhere(NEEDED):
-        raise NotPermitted(_("此页需要：%(needed)s") % {"needed": NEEDED.label}, missing=NEEDED)
+    if not may_see(request.actor):
+        raise NotPermitted(_("此页需要：全市的%(needed)s") % {"needed": NEEDED.label}, missing=NEEDED)
     now = clock.now()
     living = processes.living()
     figures = measures.loop()

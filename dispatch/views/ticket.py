@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from dispatch import appeals, drafts, handling
 from dispatch.actors import Actor
@@ -26,7 +26,7 @@ from incidents.workflow import Action, RequestKind, Status
 LATELY = 6
 #: What a department does besides signing and feeding back, in the order of the page.
 OTHERS = (Action.REACH_MILESTONE.value, Action.RESUME.value)
-SHORT = {"return": gettext_lazy("退单"), "extend": gettext_lazy("延期"), "suspend": gettext_lazy("挂账")}
+SHORT = {"return": gettext_lazy("退单"), "extend": gettext_lazy("延期"), "suspend": pgettext_lazy("verb", "挂账")}
 ASKED = (RequestKind.RETURN.value, RequestKind.EXTEND.value, RequestKind.SUSPEND.value)
 
 

@@ -12,8 +12,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
-from dispatch import bulk, claims, saved_views
+from dispatch import bulk, claims, queue_query, saved_views
 from dispatch.actors import Actor
 from dispatch.selectors import entry_label, rulings_waiting_for
 from dispatch.views import desks, maps
@@ -109,7 +110,7 @@ def _view_of(root: Any) -> dict[str, Any]:
 def _views(request: HttpRequest, desk: Desk) -> list[dict[str, Any]]:
     """The saved views of the desk with their counts; the one that the address is of is current."""
     kinds = {"own": "", "shared": _("共享"), "role": _("岗位默认")}
-    asked = {key: value for key, value in request.GET.items() if value and key not in ("after", "touched")}
+    asked = {key: value for key in queue_query.PARAMETERS if (value := request.GET.get(key))}
     return [
         {
             "id": view.id,
@@ -147,7 +148,7 @@ def _tabs(actor: Actor, current: Desk, shown: dict[str, Any]) -> list[Tab]:
         tabs.append(Tab(key, str(desk.label), reverse("pages:workbench", args=[key]), counts["all"], counts["over"]))
     if actor.may_somewhere(Capability.IMPOSE):
         waiting = rulings_waiting_for(actor).aggregate(all=Count("pk"), over=Count("pk", filter=Q(due_at__lt=now)))
-        tabs.append(Tab("rulings", _("裁定"), reverse("pages:rulings"), waiting["all"], waiting["over"]))
+        tabs.append(Tab("rulings", pgettext("many", "裁定"), reverse("pages:rulings"), waiting["all"], waiting["over"]))
     return tabs
 
 

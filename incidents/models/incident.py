@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from grids.models import Area, Component
 from incidents.workflow import ENDED, RESULTS, WITH_LIVE_TICKET, Status
@@ -154,8 +155,8 @@ class Incident(models.Model):
     supervision_level = models.PositiveSmallIntegerField(_("督办级别"), default=0)
     is_urgent = models.BooleanField(_("紧急"), default=False)
     is_confidential = models.BooleanField(_("保密"), default=False)
-    is_force_closed = models.BooleanField(_("强制结案"), default=False)
-    is_answered = models.BooleanField(_("直接答复"), default=False)
+    is_force_closed = models.BooleanField(pgettext_lazy("done", "强制结案"), default=False)
+    is_answered = models.BooleanField(pgettext_lazy("done", "直接答复"), default=False)
     is_adopted = models.BooleanField(_("历史导入"), default=False)
     external_system = models.CharField(_("原系统"), max_length=40, blank=True)
     external_id = models.CharField(_("原系统编号"), max_length=80, blank=True)

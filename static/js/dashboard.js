@@ -1,5 +1,6 @@
 // The leaders' dashboard: map, chart, explanations, and figures that are asked for again each minute.
 import { AreaMap } from "./map.js";
+import { withLayers } from "./maplayers.js";
 import { Chart } from "./chart.js";
 import { explain } from "./explain.js";
 import { Freshness } from "./fresh.js";
@@ -16,9 +17,9 @@ const map = configuration.area === null ? null : new AreaMap(host, configuration
   canGoUp: configuration.up !== "",
 });
 map?.addEventListener("open", ({ detail }) => {
-  if (detail.id !== configuration.area) location.href = `?${new URLSearchParams({ area: detail.id, span: configuration.span })}`;
+  if (detail.id !== configuration.area) location.href = withLayers(`?${new URLSearchParams({ area: detail.id, span: configuration.span })}`);
 });
-map?.addEventListener("up", () => { location.href = configuration.up; });
+map?.addEventListener("up", () => { location.href = withLayers(configuration.up); });
 
 const table = () => document.querySelector('[data-block="flow"] table');
 const holder = document.querySelector('[data-chart="flow"]');

@@ -1,15 +1,37 @@
 // What a map shows beside areas and cases, and the choice of it: components, where grid workers are posted, zones, the
-// lines of the level below, tiles. The choice is kept in this browser for each kind of page.
+// lines of the level below, tiles. The choice stands in the page's address, so that it comes with a link that is passed on,
+// and is kept in this browser for each kind of page.
 import { element, mark, unpacked } from "./mapmarks.js";
 
 const L = window.L;
 const WAIT_MS = 180;
 //: A zone that is narrower on the screen has no name there.
 const NAMED_PX = 110;
+//: Where the choice stands in the address: the keys of the layers shown, "layers=areas,components"; none: as usual here.
+const LAYERS = "layers";
+
+/** The address within this page with the layers as the address here names them, where it does. */
+export function withLayers(address) {
+  const here = new URL(location.href).searchParams.get(LAYERS);
+  return here === null ? address : named(new URL(address, location.href), here);
+}
+
+/** A query without the choice of layers: what it asks of the server. */
+export function bare(search) {
+  const query = new URLSearchParams(search);
+  query.delete(LAYERS);
+  return query.toString();
+}
+
+function named(address, keys) {
+  address.searchParams.set(LAYERS, keys);
+  address.search = address.search.replaceAll("%2C", ","); // a comma may stand as it is
+  return address;
+}
 
 /** The switches. `entries`: { key, label, on, act(on), extra } in order; those with `extra` are behind "more layers". */
 export class LayerChoice {
-  #entries; #kind; #inputs = new Map(); #more = null;
+  #entries; #kind; #inputs = new Map(); #more = null; #isNamed = false;
 
   constructor(host, words, entries, kind) {
     this.#entries = entries;
@@ -17,7 +39,8 @@ export class LayerChoice {
     const box = element("fieldset", "gg-map-layers");
     box.append(element("legend", "gg-hidden", words.layers));
     const extra = element("div", "gg-map-more-list");
-    const kept = this.#kept();
+    const asked = new URL(location.href).searchParams.get(LAYERS);
+    const kept = asked === null ? this.#kept() : Object.fromEntries(entries.map(({ key }) => [key, asked.split(",").includes(key)]));
     entries.forEach((entry, position) => {
       const row = element("label");
       const input = element("input");
@@ -43,7 +66,19 @@ export class LayerChoice {
     host.append(box);
     host.addEventListener("keydown", (event) => this.#key(event));
     // what was chosen before and is not how the map begins
-    for (const entry of entries) if (this.#inputs.get(entry.key).checked !== entry.on) entry.act(!entry.on);
+    const other = entries.filter((entry) => this.#inputs.get(entry.key).checked !== entry.on);
+    for (const entry of other) entry.act(!entry.on);
+    this.#isNamed = asked !== null || other.length > 0;
+    this.#name();
+    // gone back to an address of before: the map is still as it was chosen since
+    addEventListener("popstate", () => this.#name());
+  }
+
+  /** The address says what is shown, once anything was chosen. */
+  #name() {
+    if (!this.#isNamed) return;
+    const shown = this.#entries.filter(({ key }) => this.#inputs.get(key).checked).map(({ key }) => key);
+    history.replaceState(history.state, "", named(new URL(location.href), shown.join(",")));
   }
 
   #kept() {
@@ -57,6 +92,8 @@ export class LayerChoice {
 
   #set(entry, on) {
     entry.act(on);
+    this.#isNamed = true;
+    this.#name();
     const chosen = Object.fromEntries(this.#entries.map(({ key }) => [key, this.#inputs.get(key).checked]));
     try { localStorage.setItem(this.#kind, JSON.stringify(chosen)); } catch { /* a browser that keeps nothing */ }
   }

@@ -19,6 +19,8 @@ let draft = null;
 let files = null;
 let asked = 0;
 let timer = 0;
+//: The address as it was put in here, not typed.
+let filled = "";
 
 // --- the map ------------------------------------------------------------------------------------------------------
 
@@ -29,12 +31,17 @@ function clickOnMap(event) {
   const moved = !pressed || Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) > 5;
   if (moved || event.target.closest("a, button, label, input, .leaflet-control")) return;
   const { lat, lng } = map.leaflet.mouseEventToLatLng(event);
+  component(null);
   at({ lon: lng, lat });
 }
 
 if (map) {
   host.addEventListener("pointerdown", (event) => { pressed = { x: event.clientX, y: event.clientY }; }, true);
   host.addEventListener("click", clickOnMap, true);
+  map.addEventListener("component", (event) => {
+    event.preventDefault(); // taken here, so that no card opens
+    take(event.detail);
+  });
 }
 
 function position() {
@@ -71,10 +78,42 @@ function addressBox() {
       place(interpolate(gettext("已到%(area)s，请在地图上点出位置，或接着写地址。"), { area: detail.label }, true));
       return;
     }
-    input.value = detail.label;
-    form.elements.component.value = detail.kind === "component" ? detail.key : "";
+    input.value = filled = detail.label;
+    component(detail.kind === "component" ? { code: detail.key, name: detail.name } : null);
     at(detail);
   });
+}
+
+// --- a component ------------------------------------------------------------------------------------------------------
+
+/** The report is about that component, or about none. Said beside the place. */
+function component(chosen) {
+  const { component: input } = form.elements;
+  input.value = chosen?.code ?? "";
+  find("[data-component-off]", form).hidden = !chosen;
+  find("[data-component-words]", form).textContent = chosen ? interpolate(gettext("已选部件：%(name)s %(code)s"), chosen, true) : "";
+  draft?.touch();
+}
+
+/** The report is about the component, and lies where it does; what was written of the place stays. */
+function take({ code, name, address, lon, lat }) {
+  component({ code, name });
+  const { address: input } = form.elements;
+  if (address && (!input.value || input.value === filled)) input.value = filled = address;
+  at({ lon, lat });
+}
+
+/** The component whose code is typed, if it can be told: as if it were clicked. `stays`: a position given stays. */
+async function told({ stays = false } = {}) {
+  const text = form.elements.component.value.trim();
+  component(text ? { code: text, name: "" } : null);
+  if (text.length < 2) return;
+  const answer = await fetch(`${form.dataset.where}?${new URLSearchParams({ text })}`, { headers: { Accept: "application/json" } }).catch(() => null);
+  if (!answer?.ok || answer.redirected || form.elements.component.value.trim() !== text) return;
+  const [found, another] = (await answer.json()).results.filter(({ kind }) => kind === "component");
+  if (!found || another) return;
+  if (stays && position()) component({ code: found.key, name: found.name });
+  else take({ ...found, code: found.key, address: found.label });
 }
 
 function place(words, bad = false) {
@@ -199,6 +238,9 @@ function begin() {
   files.addEventListener("change", () => { if (files.kept !== (held?.kept ?? form.elements.kept.defaultValue)) draft.touch(); });
   form.addEventListener("submit", (event) => { event.preventDefault(); send(); });
   form.addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit(); });
+  form.elements.component.addEventListener("change", () => told());
+  find("[data-component-off]", form).addEventListener("click", () => { component(null); form.elements.address.focus(); });
+  if (form.elements.component.value) told({ stays: true });
   find("[data-same-off]", form).addEventListener("click", () => { sameAs(""); ask(); });
   if (form.elements.same_as.value) sameAs(form.elements.same_as.value);
   ask();

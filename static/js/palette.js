@@ -23,11 +23,13 @@ export class Palette {
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   }
 
-  show() {
-    this.input.value = "";
+  /** Open, with `text` already asked for. */
+  show(text = "") {
+    this.input.value = text;
     this.list.replaceChildren();
     this.dialog.showModal();
     this.input.focus();
+    if (text) this.#ask();
   }
 
   #later() {

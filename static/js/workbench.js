@@ -9,6 +9,7 @@ import { hold, watchHolders } from "./holders.js";
 import { Keyboard } from "./keyboard.js";
 import { live } from "./live.js";
 import { AreaMap } from "./map.js";
+import { bare, withLayers } from "./maplayers.js";
 import { Palette } from "./palette.js";
 import { go, leave } from "./queue.js";
 import { Texts } from "./texts.js";
@@ -83,7 +84,7 @@ function uncover() {
 WIDE.addEventListener("change", cover);
 addEventListener("popstate", async () => {
   const number = decodeURIComponent(location.hash.slice(1));
-  if (location.search !== shown) await visit(location.href, { push: false });
+  if (bare(location.search) !== shown) await visit(location.href, { push: false });
   if (number && number !== chosen) choose(number, { back: true });
   else if (!number && !WIDE.matches && chosen) uncover();
 });
@@ -110,17 +111,18 @@ document.addEventListener("gg:list", ({ detail: page }) => {
 
 // --- filters, views and pages, without loading the workbench anew ---------------------------------------------------
 
-let shown = location.search;
+let shown = bare(location.search);
 
 async function visit(address, { push = true } = {}) {
   let page = null;
+  if (push) address = withLayers(address);
   try {
     page = await go(address, { push });
   } catch {
     return toast(gettext("网络不通，请稍后再试。"), { kind: "over" });
   }
   if (!page) return location.assign(address);
-  shown = location.search;
+  shown = bare(location.search);
   const focused = document.activeElement?.id;
   for (const part of ["[data-filter]", "[data-view-links]", "[data-to-list]"]) {
     const [mine, theirs] = [find(part), find(part, page)];
@@ -272,6 +274,13 @@ const palette = new Palette(find("[data-palette]"), {
   // an area, a category and a component are filters of the queue
   filter: (kind, key) => visit(`${location.pathname}?${new URLSearchParams({ [kind]: key })}`).then(() => list.focus({ preventScroll: true })),
 });
+// the search of the bar is the same finder: here it opens without leaving the desk
+find(".gg-find").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const input = event.target.elements.text;
+  palette.show(input.value.trim());
+  input.value = "";
+});
 const bulk = new Bulk(list, find("[data-bulk-bar]"), find("[data-bulk-dialog]"), find("[data-pick]"));
 
 async function renewViews() {
@@ -299,7 +308,7 @@ find("[data-save-view]").addEventListener("submit", async (event) => {
   const form = event.target;
   const name = form.elements.name.value.trim();
   const area = form.elements.area?.value;
-  const query = Object.fromEntries([...new URL(location.href).searchParams].filter(([key, value]) => value && key !== "after" && key !== "touched"));
+  const query = Object.fromEntries([...new URLSearchParams(bare(location.search))].filter(([key, value]) => value && key !== "after" && key !== "touched"));
   try {
     await api("POST", "views/", { desk: shell.dataset.desk, name, query, ...(area ? { area: Number(area) } : {}) });
     form.reset();

@@ -58,6 +58,32 @@ def test_components_workers_and_zones_are_switched_and_remembered(layered: World
     assert page.get_by_label("网格员", exact=True).is_checked() is False
 
 
+def test_a_link_brings_the_layers_and_leaves_the_own_choice(layered: World, signed_in):
+    page = signed_in("acceptor")
+    page.goto("/work/accept/?scope=below")
+    expect(page.locator(".gg-area").first).to_be_visible()
+    assert "layers" not in page.url  # nothing was chosen
+    more(page)
+    page.get_by_label("专属网格", exact=True).check()
+    page.get_by_role("checkbox", name="案件", exact=True).uncheck()
+    expect(page).to_have_url(re.compile(r"\?scope=below&layers=areas,zones$"))
+    # a filter within the page carries them on, going back too
+    page.get_by_label("状态").select_option("reported")
+    expect(page).to_have_url(re.compile(r"status=reported.*layers=areas,zones"))
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"\?scope=below&layers=areas,zones"))
+    link = page.url
+    other = signed_in("supervisor")
+    other.goto(link.replace("/accept/", "/supervise/"))
+    expect(other.locator("path.gg-zone-market")).to_have_count(1)
+    expect(other.get_by_role("checkbox", name="案件", exact=True)).not_to_be_checked()
+    # what a link showed is no choice of one's own
+    other.goto("/work/supervise/")
+    expect(other.locator(".gg-area").first).to_be_visible()
+    expect(other.get_by_role("checkbox", name="案件", exact=True)).to_be_checked()
+    expect(other.locator("path.gg-zone-market")).to_have_count(0)
+
+
 def test_layers_are_switched_by_keyboard_within_the_map(layered: World, signed_in):
     page = signed_in("leader")
     page.goto("/dashboard/")

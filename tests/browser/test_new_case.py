@@ -90,6 +90,47 @@ def test_click_on_the_map_shows_the_same_case_and_the_report_joins_it(city: Worl
     assert merged.reporter.phone == "13893122716"
 
 
+def test_component_clicked_on_the_map_is_the_one_reported(city: World, desk):
+    lon, lat = city.point()
+    Component.objects.create(
+        root=city.root, code="6209010102000001", type_code="0102", name="路灯", lon=lon, lat=lat,
+        area=city.areas["620901001001001"], address="西固中路 302 号",
+    )  # fmt: skip
+    page = desk()
+    page.get_by_label("类别").fill("路灯")
+    page.get_by_role("option", name=re.compile("路灯")).first.click()
+    expect(page.locator(".gg-area").first).to_be_visible()
+    page.locator(".gg-map-more summary").click()
+    page.get_by_label("部件", exact=True).check()
+    page.keyboard.press("Escape")
+    for _ in range(4):
+        expect(page.locator(".gg-map-component, .gg-map-components").first).to_be_visible()
+        if page.locator(".gg-map-component").count():
+            break
+        page.locator(".gg-map-components").first.click()
+    page.locator(".gg-map-component").first.click()
+    said = page.locator("[data-component-words]")
+    expect(said).to_have_text("已选部件：路灯 6209010102000001")
+    expect(page.locator(".gg-map-card")).to_have_count(0)
+    assert page.locator("[name=component]").input_value() == "6209010102000001"
+    expect(page.get_by_label("地点")).to_have_value("西固中路 302 号")
+    expect(page.locator("[data-place-words]")).to_contain_text("甲一西第1网格")
+    expect(page.locator("[data-deadlines]")).to_contain_text("自收到上报")
+    # another point is no longer that component, its code typed is it again
+    box = page.locator("[data-map]").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2 - 60, box["y"] + box["height"] / 2 + 40)
+    expect(said).to_have_text("")
+    expect(page.locator("[name=component]")).to_have_value("")
+    page.get_by_text("部件码、坐标、发生时间").click()
+    page.get_by_label("部件码").fill("6209010102000001")
+    page.get_by_label("部件码").press("Tab")
+    expect(said).to_have_text("已选部件：路灯 6209010102000001")
+    page.get_by_label("电话").fill("13893122716")
+    case = city.case(save(page))
+    assert (case.component.code, case.grid.code) == ("6209010102000001", "620901001001001")
+    assert (case.lon, case.lat) == pytest.approx((lon, lat), abs=1e-5)
+
+
 def test_draft_survives_a_deleted_session(city: World, desk):
     lon, lat = city.point()
     page = desk()

@@ -10,7 +10,9 @@ from django.conf import settings
 from django.test import Client
 from django.utils import translation
 
-from incidents.workflow import Status
+from dispatch.views.system import STATES
+from gridgov.common.business_time.units import Allowance, Unit
+from incidents.workflow import Action, Status
 
 FOLDER = settings.BASE_DIR / "locale/en/LC_MESSAGES"
 PLACEHOLDER = re.compile(r"%\(\w+\)[-+ .0-9]*[a-z]|%[sd]|\{\w*\}")
@@ -33,6 +35,11 @@ def _entries(domain: str) -> list[dict[str, str]]:
                 entry[keyword] = ast.literal_eval(text)
         found.append(entry)
     return found
+
+
+def _key(entry: dict[str, str]) -> str:
+    """As a compiled catalogue has it: the text after its context, where it has one."""
+    return f"{entry['msgctxt']}\x04{entry['msgid']}" if "msgctxt" in entry else entry["msgid"]
 
 
 def _pairs(entry: dict[str, str]) -> list[tuple[str, str]]:
@@ -65,7 +72,7 @@ def test_catalogue_has_no_fuzzy_or_obsolete_entry(entries):
 
 
 def test_catalogue_says_each_text_once(domain, entries):
-    texts = [entry["msgid"] for entry in entries]
+    texts = [_key(entry) for entry in entries]
     assert len(texts) == len(set(texts)) > DOMAINS[domain]
 
 
@@ -88,9 +95,9 @@ def test_compiled_catalogue_is_in_step_with_the_written_one(domain, entries):
     written: dict[object, str] = {}
     for entry in entries[1:]:
         if "msgid_plural" in entry:
-            written |= {(entry["msgid"], 0): entry["msgstr[0]"], (entry["msgid"], 1): entry["msgstr[1]"]}
+            written |= {(_key(entry), 0): entry["msgstr[0]"], (_key(entry), 1): entry["msgstr[1]"]}
         else:
-            written[entry["msgid"]] = entry["msgstr"]
+            written[_key(entry)] = entry["msgstr"]
     assert _compiled(domain) == written
 
 
@@ -101,11 +108,25 @@ def test_a_label_is_said_in_the_language_that_is_active():
         assert Status.REPORTED.label == "待受理"
 
 
+def test_a_word_of_two_meanings_is_said_by_where_it_stands():
+    with translation.override("en"):
+        assert (Status.VOIDED.label, Action.VOID.label) == ("Voided", "Void")
+        assert (Status.MERGED.label, Action.MERGE.label) == ("Merged", "Merge")
+        assert (Status.REJECTED.label, Action.REJECT.label) == ("Not accepted", "Reject")
+        assert (Status.SUSPENDED.label, Action.SUSPEND.label) == ("Suspended", "Suspend")
+        assert (Status.CLOSED.label, Action.CLOSE.label) == ("Closed", "Close")
+        assert (Action.REOPEN.label, Action.PASS.label) == ("Reopen", "Pass")
+        assert str(STATES["ok"]) == "OK"
+        assert Allowance(Unit.WORK_HOURS, minutes=240).describe() == "4 working hours"
+        assert translation.pgettext("button", "启用") == "Enable"
+        assert translation.pgettext("token", "作废") == "Revoke"
+
+
 @pytest.mark.django_db
 def test_scripts_are_served_every_word_of_their_catalogue():
     client = Client()
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
     words = client.get("/language/words.js").text
-    pairs = [(entry["msgid"], entry["msgstr"]) for entry in _entries("djangojs")[1:] if "msgstr" in entry]
+    pairs = [(_key(entry), entry["msgstr"]) for entry in _entries("djangojs")[1:] if "msgstr" in entry]
     missing = [source for source, said in pairs if f"{json.dumps(source)}: {json.dumps(said)}" not in words]
     assert missing == []

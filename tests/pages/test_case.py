@@ -273,16 +273,6 @@ def test_phone_is_masked_and_shown_whole_with_a_reason_in_the_journal(world, sig
     assert sign_in("dispatcher").post(f"/cases/{number}/phone/", {"reason": "看看"}).status_code == 403
 
 
-def test_find_leads_to_the_case_by_its_last_figures(world, sign_in):
-    number = world.report()
-    client = sign_in("acceptor")
-    assert client.get("/find/", {"number": number}).url == f"/cases/{number}/"
-    assert client.get("/find/", {"number": number[-5:]}).url == f"/cases/{number}/"
-    assert client.get("/find/", {"number": "99999"}).status_code == 404
-    assert client.get("/find/", {"number": "' or 1=1"}).status_code == 404
-    assert sign_in("acceptor_b").get("/find/", {"number": number}).status_code == 404
-
-
 def test_case_page_takes_the_same_statements_whatever_the_journal_is(world, sign_in, statements):
     number = world.carry("handling")
     client = sign_in("dispatcher")

@@ -61,9 +61,9 @@ def make_foreign() -> None:
 
 @pytest.fixture
 def other_language(monkeypatch: pytest.MonkeyPatch) -> None:
-    """English is what is left of a text without its Chinese characters; the placeholders stay."""
+    """English is what is left of a text without its Chinese characters; the placeholders stay, a context does not."""
     english = trans_real.translation("en")
-    monkeypatch.setattr(english, "gettext", lambda text: HAN.sub("x", text))
+    monkeypatch.setattr(english, "gettext", lambda text: HAN.sub("x", text.rpartition("\x04")[2]))
     monkeypatch.setattr(english, "ngettext", lambda one, many, n: HAN.sub("x", one if n == 1 else many))
 
 

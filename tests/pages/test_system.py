@@ -8,6 +8,7 @@ import time_machine
 from dispatch import measures
 from gridgov.common import clock, heartbeat
 from gridgov.common.models import ProcessReport, SlowStatement
+from personnel import services as people
 
 pytestmark = pytest.mark.django_db
 
@@ -17,10 +18,18 @@ def _fresh():
     measures.forget()
 
 
-def test_page_is_for_system_administrators(sign_in):
+def test_page_is_for_who_operates_a_whole_city(world, sign_in):
     assert sign_in("system_admin").get("/ops/system/").status_code == 200
     for login in ("duty_chief", "leader", "security_admin", "audit_admin", "department_handler", "nobody"):
         assert sign_in(login).get("/ops/system/").status_code == 403, login
+    refused = sign_in("duty_chief").get("/ops/system/")
+    assert "全市的流程运维" in refused.text
+    # the same role over the whole city is let in, and shown the way
+    today = clock.local_date(clock.now())
+    people.post(worker=world.workers["nobody"], role="duty_chief", area=world.root, starts_on=today)
+    chief = sign_in("nobody")
+    assert chief.get("/ops/system/").status_code == 200
+    assert 'href="/ops/system/"' in chief.get("/ops/").text
 
 
 def test_dashboard_of_the_loop_leads_there_for_who_may_go(sign_in):

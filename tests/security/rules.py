@@ -164,6 +164,7 @@ PAGES: tuple[Rule, ...] = (
     desk("pages:ops", "duty_chief system_admin"),
     desk("pages:loop_audit", "duty_chief system_admin"),
     post(desk, "pages:loop_audit_now", "duty_chief system_admin", 302),
+    # over the whole city alone, which of these is the administrator's posting
     desk("pages:system", "system_admin"),
     desk("pages:appeals", DEPARTMENT | FIELD | {"acceptor", "dispatcher"}),
     desk("pages:rulings", "duty_chief"),
@@ -194,7 +195,7 @@ PAGES: tuple[Rule, ...] = (
     desk("reporting:export_file", "acceptor", kwargs={"export_id": "{export}"},
          known=EVERYBODY - OVER_CASES | {"acceptor"}),
     # --- cases ---
-    Rule("pages:find", EVERYBODY, known=SEES, ok=(302,), query="?number={number}", places=(IN, OUT)),
+    Rule("pages:find", EVERYBODY, known=SEES, ok=(302,), query="?text={number}", places=(IN, OUT)),
     case("pages:case"),
     case("pages:reported"),
     case("pages:compare", kwargs={"other": "{accepted}"}, known={IN: OVER_CASES, OUT: SEES[OUT]}),
