@@ -51,25 +51,15 @@ def configuration(by: Actor) -> dict[str, Any]:
         "details": len(DETAILS),
         "tiles": [asdict(source) for source in settings.MAP_TILES],
         "words": {
-<<<<<<< HEAD
             "open": _("在办"), "overdue": _("已超"), "unit": _("件"), "legend": _("在办，件"),
-            "among": _("其中已超"), "areas": _("区域"), "cases": _("案件"), "layers": _("图层"),
-            "soon": _("将到期"), "paused": _("挂账"), "normal": _("时限内"), "tiles": _("底图"), "fit": _("全图"),
-            "datum": "CGCS2000", "empty": _("没有可显示的区域。"), "signed_out": _("登录已过期，请重新登录。"),
-            "failed": _("地图没有载入。"), "retry": _("重试"), "zoom_in": _("放大"), "zoom_out": _("缩小"),
-            "components": _("部件"), "duty": _("网格员"), "zones": _("专属网格"), "inner": _("下级边界"),
-            "more": _("更多图层"), "posted": _("有人"), "vacant": _("空岗"), "people": _("人"),
-=======
-            "open": _("在办"), "overdue": _("已超"), "unit": _("件"), "none": _("无案件"), "legend": _("在办，件"),
             "among": _("其中已超"), "areas": pgettext("many", "区域"),
-            "cases": pgettext("many", "案件"), "layers": _("图层"), "up": _("上一级"),
+            "cases": pgettext("many", "案件"), "layers": _("图层"),
             "soon": _("将到期"), "paused": _("挂账"), "normal": _("时限内"), "tiles": _("底图"), "fit": _("全图"),
             "datum": "CGCS2000", "empty": _("没有可显示的区域。"), "signed_out": _("登录已过期，请重新登录。"),
             "failed": _("地图没有载入。"), "retry": _("重试"), "zoom_in": _("放大"), "zoom_out": _("缩小"),
             "components": pgettext("many", "部件"), "duty": pgettext("many", "网格员"),
             "zones": pgettext("many", "专属网格"), "inner": _("下级边界"),
-            "more": _("更多图层"), "posted": _("有人"), "vacant": _("空岗"), "people": _("人"), "grids": _("个网格"),
->>>>>>> left
+            "more": _("更多图层"), "posted": _("有人"), "vacant": _("空岗"), "people": _("人"),
             "covered": _("有网格员的网格"), "no_zones": _("没有专属网格。"), "report_it": _("上报此部件"),
             "code": _("编码"), "close": _("关闭"),
         },
