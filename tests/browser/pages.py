@@ -203,7 +203,7 @@ def visits(stage: Stage) -> Mapping[str, list[Visit]]:
             Visit("/work/accept/", then=_clicked(".gg-views summary", ".gg-views[open] form"), says="views"),
             Visit("/work/accept/", then=_cut_off, says="cut off"),
             Visit("/work/accept/?category=0301", says="empty"),
-            Visit("/find/?text=0201"),
+            Visit("/find/?text=bllj"),
             Visit("/find/?text=zzzz", 404, says="nothing found"),
             Visit("/queue/accept/"),
             Visit("/queue/accept/?category=0301", says="empty"),
