@@ -17,6 +17,7 @@ from dispatch.offers import Field, OpenAction
 from dispatch.parties import barred_from_verifying
 from dispatch.payload import ATTACHMENT_LIMIT, NOTE_LIMIT, REASON_LIMIT
 from dispatch.steps import centres_next_to
+from dispatch.widgets import Select, SelectMultiple
 from gridgov.common import clock
 from gridgov.common.errors import FieldError, FieldErrors
 from grids import permissions
@@ -234,7 +235,7 @@ def _choice(
     choices, initial = _choices(spec, case, routing, category_id)
     if spec.kind == "handlers":
         return forms.MultipleChoiceField(
-            choices=choices, initial=initial, widget=forms.SelectMultiple(attrs={"size": 5}),
+            choices=choices, initial=initial, widget=SelectMultiple(attrs={"size": 5}),
             help_text=_("按住 Ctrl 可多选"), **common,
         )  # fmt: skip
     if (len(choices) <= FEW and spec.required and spec.kind in ("choice", "standard")) or spec.name in (
@@ -249,7 +250,7 @@ def _choice(
         blank = _("由系统安排") if spec.name == "verifier" else _("不指定")
     if spec.name == "crs":
         blank = "WGS-84 / CGCS2000"
-    return forms.ChoiceField(choices=[("", blank), *choices], initial=initial, **common)
+    return forms.ChoiceField(choices=[("", blank), *choices], initial=initial, widget=Select, **common)
 
 
 def _choices(spec: Field, case: Case, routing: Mapping[str, Any], category_id: int) -> tuple[Choices, Any]:

@@ -33,9 +33,12 @@ function schedule() {
   timer = setTimeout(check, Math.max(0, fetchedAt + LEAST_MS - Date.now()) * (1 + Math.random() / 4) + Math.random() * SPREAD_MS);
 }
 
-async function fetched() {
+/** Of which the list is asked what became of them: those that changed, and those that wait and may be past its end. */
+const asking = () => [...new Set([...touched, ...waiting])].slice(0, MOST);
+
+async function fetched(asked) {
   const address = new URL(location.href);
-  address.searchParams.set("touched", [...touched].slice(0, MOST).join(","));
+  address.searchParams.set("touched", asked.join(","));
   const answer = await fetch(address, { cache: "no-store", headers: { "X-Requested-With": "live" } });
   // signed out, or no longer of this desk: the page as it stands says when it was true
   if (answer.redirected || !answer.ok) return null;
@@ -46,13 +49,14 @@ async function fetched() {
 async function check() {
   timer = 0;
   busy = true;
-  const asked = [...touched];
-  const here = visit;
+  const asked = asking();
+  // a filter may be on its way: what is fetched then is of the list that was
+  const here = location.href;
   // where nothing comes back (the lamp says so) the next try is later
   let pause = AFTER_FAILURE_MS;
   try {
-    const page = await fetched();
-    if (page && here === visit) {
+    const page = await fetched(asked);
+    if (page && here === location.href) {
       for (const number of asked) touched.delete(number);
       everything = false;
       compare(page, new Set(asked));
@@ -79,8 +83,9 @@ function compare(page, asked) {
   const beyond = new Set((fresh.dataset.beyond ?? "").split(" ").filter(Boolean));
   const gone = new Map([...page.querySelectorAll("[data-gone]")].map((one) => [one.dataset.gone, one.content.textContent]));
   document.dispatchEvent(new CustomEvent("gg:list", { detail: page }));
+  const unasked = [...waiting].filter((number) => !asked.has(number));
   waiting.clear();
-  for (const number of [...theirs.keys(), ...beyond]) if (!mine.has(number)) waiting.add(number);
+  for (const number of [...theirs.keys(), ...beyond, ...unasked]) if (!mine.has(number)) waiting.add(number);
   for (const [number, row] of mine) {
     const now = theirs.get(number);
     if (now) {
@@ -213,7 +218,7 @@ async function bring() {
   const news = new Set(waiting);
   const focused = document.activeElement?.closest?.("[data-number]")?.dataset.number;
   try {
-    const page = await fetched();
+    const page = await fetched(asking());
     if (page) {
       follow(page, "[data-live-counts]");
       follow(page, "[data-live-asof]");
