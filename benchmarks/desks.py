@@ -99,7 +99,9 @@ class Bench:
             for status in ("reported", "filed", "handling", "closed")
         }
         self.link = cases.filter(reporter__isnull=False).values_list("reporter__token", flat=True).first()
-        ticket = cases.filter(status="handling", tickets__department__code="CG").values_list("number", flat=True)
+        ticket = Incident.objects.filter(status="handling", tickets__department__code="CG").values_list(
+            "number", flat=True
+        )
         self.ticket = ticket.first()
 
     @contextmanager
@@ -280,7 +282,7 @@ def sizes(bench: Bench) -> Iterator[dict[str, Any]]:
             session.send("Network.setCacheDisabled", {"cacheDisabled": True})
             got: list[float] = []
             session.on("Network.loadingFinished", lambda one, got=got: got.append(one["encodedDataLength"]))
-            answer = page.goto(path, wait_until="load")
+            answer = page.goto(path, wait_until="load", timeout=240_000)
             page.wait_for_timeout(1_500)  # what scripts fetch when the page stands
             total = int(sum(got))
             status = answer.status if answer else 0

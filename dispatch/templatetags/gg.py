@@ -1,6 +1,7 @@
 """Small parts of pages: icons, time chips, stamps."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -17,6 +18,11 @@ register = template.Library()
 @register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
     """An icon out of the vendored sprite; silent for screen readers unless it has a label."""
+    return _icon(name, str(label))
+
+
+@lru_cache(maxsize=512)  # a page has a hundred, of a dozen kinds
+def _icon(name: str, label: str) -> SafeString:
     solid = " gg-icon-solid" if name.endswith("-filled") else ""
     href = f"{static('vendor/icons/sprite.svg')}#{name}"
     if label:

@@ -11,6 +11,7 @@ from django.db.models import Count, Q, Subquery
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
@@ -65,12 +66,16 @@ def workbench(request: HttpRequest, desk: str) -> HttpResponse:
     if found.key == "approve":
         return redirect(desk_url(found.key))
     shown = desks.cases(request, found)
+    # the page's own scripts follow the list, and throw the rest away
+    is_whole = request.headers.get("X-Requested-With") != "live"
     root = areas.find(scope_of(request.actor, None))
     response = show(
         request,
         "pages/workbench.html",
         shown
         | {
+            "layout": "base.html" if is_whole else "parts/followed.html",
+            "is_whole": is_whole,
             "tabs": _tabs(request.actor, found, shown),
             "ticker": ticker(request.actor),
             "key_sheet": SHEET,
@@ -84,6 +89,7 @@ def workbench(request: HttpRequest, desk: str) -> HttpResponse:
         },
     )
     response["Content-Security-Policy"] = maps.policy()
+    patch_vary_headers(response, ["X-Requested-With"])
     return response
 
 

@@ -359,7 +359,7 @@ export class AreaMap extends EventTarget {
 
   // --- cases ------------------------------------------------------------------------------------------------------
 
-  #askCases(wait = 40) {
+  #askCases(wait = 0) {
     clearTimeout(this.#casesTimer);
     if (this.#casesOn && this.#shown) this.#casesTimer = setTimeout(() => this.#loadCases(), wait);
   }

@@ -54,8 +54,8 @@ function choose(number, { focus = false, back = false } = {}) {
   const row = rowOf(number);
   row?.scrollIntoView({ block: "nearest" });
   const order = open();
-  panel.prefetch(order[order.indexOf(row) + 1]?.dataset.number);
-  panel.show(number, { focus });
+  // the one that is wanted first, then the one that is likely to be next
+  panel.show(number, { focus }).then(() => chosen === number && panel.prefetch(order[order.indexOf(row) + 1]?.dataset.number));
   map?.pin(number, placeOf(row));
   const address = new URL(location.href);
   address.hash = number;

@@ -90,3 +90,15 @@ def test_who_imposes_has_the_rulings_among_his_queues(world, sign_in):
     assert (tabs["rulings"].url, tabs["rulings"].count) == ("/rulings/", 1)
     assert "rulings" not in {tab.key for tab in sign_in("acceptor").get("/work/accept/").context["tabs"]}
     assert 'href="/rulings/"' in sign_in("duty_chief").get("/work/file/").text
+
+
+def test_scripts_that_follow_the_list_get_the_list_without_the_house(sign_in):
+    client = sign_in("acceptor")
+    whole = client.get("/work/accept/")
+    followed = client.get("/work/accept/", headers={"X-Requested-With": "live"})
+    for part in ("data-live-list", "data-live-counts", "data-live-asof", "data-filter", 'data-part="ticker"'):
+        assert part in followed.text
+    assert "data-map=" in whole.text
+    assert "data-map=" not in followed.text
+    assert "<dialog" not in followed.text
+    assert "X-Requested-With" in followed["Vary"]
