@@ -14,7 +14,7 @@ from dispatch import queue_query
 from dispatch.actors import Actor
 from dispatch.models import SavedView
 from dispatch.views.desk_table import DESKS
-from gridgov.common import clock
+from gridgov.common import audit, clock
 from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
 from gridgov.common.text import is_storable
 from grids.capabilities import Capability as Cap
@@ -25,6 +25,8 @@ from personnel.roles import AREA_ROLES, Role
 NAME_LIMIT = 40
 OWN_LIMIT = 30
 SHOWN_LIMIT = 60
+#: Who saved it, and when, every entry of the audit trail says itself.
+_KEPT_BY = frozenset({"saved_by", "saved_at"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +135,27 @@ def save(
     row = _changeable(view_id, by) if view_id is not None else SavedView()
     if row.pk is None and area_id is None and SavedView.objects.filter(owner=by.user_id).count() >= OWN_LIMIT:
         raise FieldError("name", _("自用视图最多%(n)s个") % {"n": OWN_LIMIT}, code="limit")
+    before = {} if row.pk is None else audit.state(row)
     for field, value in values.items():
         setattr(row, field, value)
     try:
         with transaction.atomic():
             row.save()
+            if row.owner_id is None or (before and before["owner"] is None):
+                changed = audit.changes(before, {k: v for k, v in audit.state(row).items() if k not in _KEPT_BY})
+                audit.record(action="saved_view.save", actor_id=by.user_id, obj=row, detail={"changes": changed})
     except IntegrityError:
         raise Conflict(_("已有同名视图：%(name)s") % {"name": row.name}, code="name_taken") from None
     return row
 
 
 def delete(*, by: Actor, view_id: int) -> None:
-    """The view is gone. NotFound for one that ``by`` may not change."""
-    _changeable(view_id, by).delete()
+    """The view is gone; a shared one's end is in the audit trail. NotFound for one that ``by`` may not change."""
+    row = _changeable(view_id, by)
+    with transaction.atomic():
+        if row.owner_id is None:
+            audit.record(action="saved_view.delete", actor_id=by.user_id, obj=row, detail={"name": row.name})
+        row.delete()
 
 
 def _keeper(by: Actor, area_id: int | None, role: str) -> dict[str, Any]:

@@ -81,6 +81,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "gridgov.common.observability.middleware.Observed",
+    "gridgov.common.address.Remembered",
     "gridgov.headers.Headers",
     "django.middleware.security.SecurityMiddleware",
     "gridgov.compression.CompressText",

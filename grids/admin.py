@@ -4,9 +4,10 @@ import re
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -15,14 +16,44 @@ from gridgov.common.errors import FieldError
 from gridgov.common.read_only import BoundedPaginator, ReadOnlyAdmin, ShownInline
 from grids import services
 from grids.admin_map import MapPages
-from grids.admin_scope import CityFilter, ScopedAdmin, within
+from grids.admin_scope import CityFilter, ScopedAdmin, held_areas, within
 from grids.capabilities import Capability as Cap
-from grids.models import Area, AreaMembership, CodePattern, Component, Place, ServiceZone
+from grids.models import Area, AreaMembership, CodePattern, Component, Level, Place, ServiceZone
 from grids.spatial import areas
 
 _RULES = frozenset({Cap.MANAGE_RULES})
 #: Who chooses an area in a form of his own page, though the pages of areas are not his.
 _CHOOSERS = frozenset({Cap.MANAGE_RULES, Cap.MANAGE_PEOPLE, Cap.MANAGE_SECURITY})
+
+
+#: Areas that a name finds at most; a longer one finds fewer.
+_NAMED_AT_MOST = 500
+
+
+class DistrictFilter(admin.SimpleListFilter):
+    """An area of the second level with all that lies in it."""
+
+    title = _("区县")
+    parameter_name = "district"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[int, str]]:
+        held = held_areas(request.user, model_admin.capabilities)
+        reached = None if held is None else {area_id for record in held for area_id in record.ancestors}
+        tops = None if held is None else {record.root_id for record in held if record.parent_id is None}
+        index = areas.index()
+        return [
+            (record.id, index.full_name(record.id))
+            for record in sorted(index.all(), key=lambda record: record.code)
+            if record.level == Level.DISTRICT and record.active
+            and (reached is None or record.id in reached or record.root_id in tops)
+        ]  # fmt: skip
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Area]) -> QuerySet[Area]:
+        value = self.value() or ""
+        if not (value.isascii() and value.isdecimal() and len(value) < 18):
+            return queryset
+        record = areas.find(int(value))
+        return queryset.filter(path__startswith=record.path) if record is not None else queryset.none()
 
 
 class _Bounded(ScopedAdmin):
@@ -31,6 +62,26 @@ class _Bounded(ScopedAdmin):
     paginator = BoundedPaginator
     show_full_result_count = False
     list_per_page = 50
+
+
+class _DeletedWithReason(admin.ModelAdmin):
+    """Deletes one row at a time, by the service, which keeps the reason that is asked for."""
+
+    delete_confirmation_template = "admin/delete_with_reason.html"
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Without deleting many at once, where nobody would be asked why."""
+        return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except FieldError as error:
+            messages.error(request, str(error.message))
+            return HttpResponseRedirect(request.get_full_path())
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        services.delete_by_hand(row=obj, reason=request.POST.get("reason", ""), by=request.user)
 
 
 class MembershipInline(ShownInline):
@@ -59,9 +110,11 @@ class AreaAdmin(MapPages, _Bounded):
 
     about = _("城市的区县、街道、社区、网格。名称在此修改，边界在地图上调整，编码与上下级由导入产生。")
     root_lookup = ""
+    # a city has some thousands of areas: they are counted whole, and every page of them is reached
+    paginator = Paginator
     list_display = ["code", "full_name", "level", "kind", "has_desk", "hectares", "valid_from", "valid_to", "on_map"]
     list_display_links = ["code", "full_name"]
-    list_filter = [CityFilter, "level", "kind", "has_desk", ("valid_to", admin.EmptyFieldListFilter)]
+    list_filter = [CityFilter, DistrictFilter, "level", "kind", "has_desk", ("valid_to", admin.EmptyFieldListFilter)]
     inlines = [MembershipInline]
     change_form_template = "admin/grids/area/change_form.html"
     search_fields = ["code", "name"]
@@ -77,6 +130,12 @@ class AreaAdmin(MapPages, _Bounded):
             return super().get_queryset(request).defer("boundary")
         found = Area.objects.filter(within(request.user, _CHOOSERS), valid_to=None)
         return found.defer("boundary").order_by("level", "code")
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        """By code and name, and by the name as it is shown: 榆中县城关镇."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        shown = _shown_as("".join(search_term.split()))
+        return (found | queryset.filter(pk__in=shown) if shown else found), may_repeat
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         chooses = _is_choosing(request) and Area.objects.filter(within(request.user, _CHOOSERS)).exists()
@@ -111,6 +170,18 @@ class AreaAdmin(MapPages, _Bounded):
         services.change_area(area=Area.objects.defer("boundary").get(pk=obj.pk), by=request.user, **values)
 
 
+def _shown_as(text: str) -> list[int]:
+    """The areas whose full name has ``text`` in it and whose parent's has not, by level; those in use and ended."""
+    if not text:
+        return []
+    index = areas.index()
+    named = {record.id: index.full_name(record.id) for record in index.all()}
+    found = [
+        record for record in index.all() if text in named[record.id] and text not in named.get(record.parent_id, "")
+    ]
+    return [record.id for record in sorted(found, key=lambda record: record.level)[:_NAMED_AT_MOST]]
+
+
 def _is_choosing(request: HttpRequest) -> bool:
     """Whether the request fills a choice of areas in another page's form."""
     return request.resolver_match is not None and request.resolver_match.url_name == "autocomplete"
@@ -135,12 +206,15 @@ class PointForm(forms.ModelForm):
         return data
 
 
-class _PointAdmin(_Bounded):
+class _PointAdmin(_DeletedWithReason, _Bounded):
     """Of what lies at a point: its area is where the rows are scoped."""
 
     form = PointForm
     area_lookup = "area"
     root_lookup = ""
+
+    def save_model(self, request: HttpRequest, obj: Any, form: forms.ModelForm, change: bool) -> None:
+        services.save_by_hand(row=obj, by=request.user)
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> type[forms.ModelForm]:
         form = super().get_form(request, obj, **kwargs)
@@ -182,7 +256,7 @@ class ZoneForm(forms.ModelForm):
 
 
 @admin.register(ServiceZone)
-class ServiceZoneAdmin(_Bounded):
+class ServiceZoneAdmin(_DeletedWithReason, _Bounded):
     about = _("市场监管、警务、景区等另划的网格，由若干区域组成；派遣规则和地图图层按它取用。")
     form = ZoneForm
     list_display = ["code", "name", "kind", "root"]
@@ -195,8 +269,6 @@ class ServiceZoneAdmin(_Bounded):
 
     def save_model(self, request: HttpRequest, obj: ServiceZone, form: forms.ModelForm, change: bool) -> None:
         """Nothing yet: the zone and its areas are saved together by ``save_related``."""
-        if not change:
-            obj.save()
 
     def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
         members = form.cleaned_data["areas"].values_list("pk", flat=True)
@@ -216,11 +288,14 @@ class PatternForm(forms.ModelForm):
 
 
 @admin.register(CodePattern)
-class CodePatternAdmin(_Bounded):
+class CodePatternAdmin(_DeletedWithReason, _Bounded):
     about = _("各层级编码应符合的正则表达式，导入时逐条检查；没有规则的层级不检查。")
     form = PatternForm
     list_display = ["level", "city", "pattern"]
     list_filter = [CityFilter]
+
+    def save_model(self, request: HttpRequest, obj: CodePattern, form: forms.ModelForm, change: bool) -> None:
+        services.save_by_hand(row=obj, by=request.user)
 
     @admin.display(description=_("城市"))
     def city(self, row: CodePattern) -> str:

@@ -17,6 +17,7 @@ from grids.sources import Faults, read_bytes, read_rows
 from grids.spatial import REFERENCE, areas
 
 _BATCH = 200
+_LOADED = {ServiceZone: "servicezone.load", Component: "component.load", Place: "place.load"}
 DEFAULT_COMPONENT_PATTERN = r"\d{16}"
 _SEPARATORS = re.compile(r"[\s,;、，；|]+")
 
@@ -113,7 +114,7 @@ def commit(plan: RegisterPlan, *, by: Any = None) -> None:
             _write_members(plan)
             touch(REFERENCE)
         audit.record(
-            action=f"{plan.model._meta.model_name}.load", actor=by, object_type=Area._meta.label,
+            action=_LOADED[plan.model], actor=by, object_type=Area._meta.label,
             object_id=plan.root_id, detail={"added": len(plan.added), "changed": len(plan.changed)},
         )  # fmt: skip
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from gridgov.common import audit
 from gridgov.common.errors import FieldError
 from gridgov.common.reference import touch
+from gridgov.common.text import given_reason
 from grids.models import Area, CodePattern, Component, IndexRevision, Place, ServiceZone
 from grids.spatial import REFERENCE, areas
 
@@ -42,8 +43,9 @@ def change_area(*, area: Area, by: Any = None, **values: Any) -> Area:
     if changed:
         with transaction.atomic():
             revision = raise_revision()
+            before = Area.objects.filter(pk=area.pk).values(*changed).get()
             Area.objects.filter(pk=area.pk).update(revision=revision, **changed)
-            audit.record(action="area.change", actor=by, obj=area, detail={"fields": sorted(changed)})
+            audit.record(action="area.change", actor=by, obj=area, detail={"changes": audit.changes(before, changed)})
         for field, value in (changed | {"revision": revision}).items():
             setattr(area, field, value)
     return area
@@ -79,12 +81,60 @@ def save_zone(*, zone: ServiceZone, members: Iterable[int], by: Any = None) -> S
         if record is None or record.root_id != zone.root_id:
             raise FieldError("areas", _("区域不属于该城市"))
     with transaction.atomic():
+        old = ServiceZone.objects.filter(pk=zone.pk).first()
+        before = {} if old is None else audit.state(old) | {"areas": _member_codes(old)}
         zone.save()
         zone.areas.set(ids)
         # zones are part of the index in the process, but place no point: no new revision
         touch(REFERENCE)
-        audit.record(action="zone.save", actor=by, obj=zone, detail={"areas": len(ids)})
+        changed = audit.changes(before, audit.state(zone) | {"areas": _member_codes(zone)})
+        audit.record(action="zone.save", actor=by, obj=zone, detail={"code": zone.code, "changes": changed})
     return zone
+
+
+def _member_codes(zone: ServiceZone) -> list[str]:
+    return sorted(zone.areas.values_list("code", flat=True))
+
+
+#: What is written by hand, one at a time, and its actions in the audit trail.
+ByHand = Component | Place | CodePattern | ServiceZone
+_CREATED = {Component: "component.create", Place: "place.create", CodePattern: "pattern.create"}
+_CHANGED = {Component: "component.change", Place: "place.change", CodePattern: "pattern.change"}
+_DELETED = {
+    Component: "component.delete",
+    Place: "place.delete",
+    CodePattern: "pattern.delete",
+    ServiceZone: "zone.delete",
+}
+
+
+def save_by_hand(*, row: Component | Place | CodePattern, by: Any = None) -> None:
+    """The row stands as it is now; a new one, or what changed from what to what, is in the audit trail."""
+    kind = type(row)
+    with transaction.atomic():
+        old = kind._default_manager.select_for_update().filter(pk=row.pk).first() if row.pk else None
+        row.save()
+        if old is None:
+            audit.record(action=_CREATED[kind], actor=by, obj=row, detail=_named(row))
+            return
+        changed = audit.changes(audit.state(old), audit.state(row))
+        if changed:
+            audit.record(action=_CHANGED[kind], actor=by, obj=row, detail={**_named(row), "changes": changed})
+
+
+def delete_by_hand(*, row: ByHand, reason: str, by: Any = None) -> None:
+    """The row is gone; what it was called, and why, is in the audit trail. Raises FieldError without a reason."""
+    reason = given_reason(reason)
+    with transaction.atomic():
+        audit.record(action=_DELETED[type(row)], actor=by, obj=row, detail={**_named(row), "reason": reason})
+        row.delete()
+        if isinstance(row, ServiceZone):
+            touch(REFERENCE)
+
+
+def _named(row: ByHand) -> dict[str, Any]:
+    """By what it is called where its number no longer says anything."""
+    return {name: value for name, value in audit.state(row).items() if name in ("code", "name", "level", "pattern")}
 
 
 def deepest_area(*, root_id: int, lon: float, lat: float) -> int:

@@ -82,7 +82,7 @@ def save_ladder(
             LadderStep.objects.filter(ladder=ladder).delete()
             LadderStep.objects.bulk_create(wanted)
         if changed or not same:
-            _announce("catalogue.ladder", by, ladder, {"code": code, "steps": keys}, touch)
+            _announce("catalogue.ladder", by, ladder, {"code": code, "changes": changed, "steps": keys}, touch)
     return ladder
 
 
@@ -133,7 +133,7 @@ def save_category(
         changed = _store(category, changed, digest)
         moved = _replace_limits(limits, at, is_new=is_new, category=category)
         if changed or moved:
-            _announce("catalogue.category", by, category, {"code": code, "fields": changed, "clocks": moved}, touch)
+            _announce("catalogue.category", by, category, {"code": code, "changes": changed, "clocks": moved}, touch)
     return category
 
 
@@ -199,7 +199,7 @@ def save_standard(
             if not is_new:
                 standard.version += 1
                 standard.save(update_fields=["version"])
-            detail = {"code": code, "version": standard.version, "fields": changed, "clocks": moved}
+            detail = {"code": code, "version": standard.version, "changes": changed, "clocks": moved}
             _announce("catalogue.standard", by, standard, detail, touch)
     return standard
 
@@ -365,12 +365,12 @@ def _assign(row: models.Model, wanted: dict[str, Any]) -> list[str]:
     return sorted(changed)
 
 
-def _store(row: Any, changed: list[str], digest: str | None) -> list[str]:
-    """A new row is inserted, a known one written where it changed. What changed, the digest aside."""
+def _store(row: Any, changed: list[str], digest: str | None) -> dict[str, list[Any]]:
+    """A new row is inserted, a known one written where it changed. What changed, from what to what, digest aside."""
     if row.pk is None:
         row.loaded_digest = digest or ""
         row.save()
-        return changed
+        return audit.changes({}, {field: getattr(row, field) for field in changed})
     stored = type(row).objects.values(*changed).get(pk=row.pk) if changed else {}
     really = [field for field in changed if stored[field] != getattr(row, field)]
     if digest is not None and row.loaded_digest != digest:
@@ -378,7 +378,7 @@ def _store(row: Any, changed: list[str], digest: str | None) -> list[str]:
         row.save(update_fields=[*really, "loaded_digest"])
     elif really:
         row.save(update_fields=really)
-    return really
+    return audit.changes(stored, {field: getattr(row, field) for field in really})
 
 
 def _clean(row: models.Model, *, name: str = "", exclude: Iterable[str] = ()) -> None:

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
+from gridgov.common.errors import NotPermitted
 from gridgov.common.read_only import ShownInline
 from gridgov.common.service_admin import ServiceAdmin
 from grids import effects
@@ -20,6 +21,7 @@ from grids.models import Area
 from grids.spatial import areas
 from personnel import admin_assessment, services
 from personnel.models import ComponentDuty, Department, Posting, Worker
+from personnel.roles import ADMINISTRATORS, Role
 from personnel.rules import today
 from personnel.selectors import department_tree
 
@@ -35,6 +37,17 @@ def posted(redrawn: Redrawn) -> Effect:
     now = Q(starts_on__lte=today()) & (Q(ends_on__isnull=True) | Q(ends_on__gte=today()))
     count = Posting.objects.filter(now, area__in=redrawn.ids).count()
     return Effect(_t("任职于这些区域"), count, (_t("岗位不变，管辖范围随边界改变"),) if count else ())
+
+
+def _holds(request: HttpRequest, capability: Cap) -> bool:
+    """Whether the person has it anywhere; where he has it the services ask again."""
+    held = held_areas(request.user, {capability})
+    return held is None or bool(held)
+
+
+def _roles_given(request: HttpRequest) -> frozenset[Role]:
+    people = frozenset(Role) - ADMINISTRATORS if _holds(request, Cap.MANAGE_PEOPLE) else frozenset()
+    return people | ADMINISTRATORS if _holds(request, Cap.MANAGE_SECURITY) else people
 
 
 class _PeopleAdmin(ScopedAdmin, ServiceAdmin):
@@ -160,6 +173,17 @@ class WorkerAdmin(_PeopleAdmin):
             inside |= Q(department__isnull=True) & ~Exists(theirs)
         return inside
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and _holds(request, Cap.MANAGE_PEOPLE)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and _holds(request, Cap.MANAGE_PEOPLE)
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
+        if not _holds(request, Cap.MANAGE_PEOPLE):
+            raise NotPermitted(_t("工作人员由系统管理员录入、调动和办理离职。"), missing=Cap.MANAGE_PEOPLE.value)
+        return super().add_view(request, form_url, extra_context)
+
     @admin.display(description=_("所属部门"), ordering="department")
     def unit(self, worker: Worker) -> str:
         return department_tree().full_name(worker.department_id) or "—"
@@ -173,7 +197,8 @@ class WorkerAdmin(_PeopleAdmin):
     def get_fields(self, request: HttpRequest, obj: Worker | None = None) -> list[str]:
         if obj is None:
             return ["login", "name", "phone", "number", "department", "root", "password"]
-        return ["user", "number", "is_active", "department", "left_on", "reason"]
+        shown = ["user", "number", "is_active", "department"]
+        return [*shown, "left_on", "reason"] if self.has_change_permission(request, obj) else shown
 
     def get_readonly_fields(self, request: HttpRequest, obj: Worker | None = None) -> list[str]:
         return ["user", "number", "is_active"] if obj else []
@@ -206,6 +231,15 @@ class PostingAdmin(_PeopleAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Posting]:
         return super().get_queryset(request).select_related("worker__user")
+
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Of the roles those that the person may give; for another it is said who gives it."""
+        field = super().formfield_for_choice_field(db_field, request, **kwargs)
+        if db_field.name == "role" and field is not None:
+            given = _roles_given(request)
+            field.choices = [(code, label) for code, label in field.choices if not code or code in given]
+            field.error_messages["invalid_choice"] = _("管理员的任职由安全管理员给予，其他任职由系统管理员给予。")
+        return field
 
     def scope(self, user: Any, capabilities: Iterable[Cap] | None = None) -> Q:
         """Those to the areas held, and to departments there."""

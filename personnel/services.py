@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from gridgov.common import audit, reference
 from gridgov.common.errors import FieldError, NotPermitted
 from gridgov.common.models import User
+from gridgov.common.text import given_reason
 from grids import permissions
 from grids.capabilities import Capability
 from grids.models import Area, Component
@@ -74,10 +75,11 @@ def save_department(
         wanted["is_active"] = is_active
         changed = [field for field, value in wanted.items() if getattr(found, field) != value]
         if changed:
+            before = audit.state(found)
             for field in changed:
                 setattr(found, field, wanted[field])
             found.save(update_fields=changed)
-            _announce("department.change", by, found, {"fields": sorted(changed)})
+            _announce("department.change", by, found, {"changes": audit.changes(before, audit.state(found))})
         return found
 
 
@@ -94,13 +96,14 @@ def _move(department: Department, parent: Department | None, by: User | None) ->
     if department.parent_id == (parent.pk if parent else None):
         return
     _check_parent(department, department.root, parent)
-    before, department.parent = department.path, parent
+    was, before, department.parent = department.parent_id, department.path, parent
     department.path = f"{parent.path if parent else '/'}{department.pk}/"
     below = list(Department.objects.filter(path__startswith=before).exclude(pk=department.pk))
     for other in below:
         other.path = department.path + other.path[len(before) :]
     Department.objects.bulk_update([department, *below], ["parent", "path"])
-    _announce("department.move", by, department, {"parent": parent.pk if parent else None, "moved": 1 + len(below)})
+    detail = {"changes": {"parent": [was, department.parent_id]}, "moved": 1 + len(below)}
+    _announce("department.move", by, department, detail)
 
 
 def _check_parent(department: Department | None, root: Area, parent: Department | None) -> None:
@@ -168,7 +171,7 @@ def transfer_worker(*, worker: Worker, department: Department | None, by: User |
                 action="worker.transfer",
                 actor=by,
                 obj=worker,
-                detail={"department": department.pk if department else None},
+                detail={"changes": {"department": [worker.department_id, department.pk if department else None]}},
             )
     worker.department = department
     return worker
@@ -178,7 +181,7 @@ def leave(*, worker: Worker, on: date, reason: str, by: User | None = None) -> W
     """The worker's last day is ``on`` (today or before): every posting ends, the account signs in no more."""
     if on > today():
         raise FieldError("on", _("离职日期不能晚于今天"))
-    reason = _reason(reason)
+    reason = given_reason(reason)
     require(by, Capability.MANAGE_PEOPLE, _place_of(worker.department, None, worker))
     with transaction.atomic():
         worker = Worker.objects.select_for_update().get(pk=worker.pk)
@@ -193,7 +196,7 @@ def leave(*, worker: Worker, on: date, reason: str, by: User | None = None) -> W
         Worker.objects.filter(pk=worker.pk).update(is_active=False)
         User.objects.filter(pk=worker.user_id).update(is_active=False)
         worker.is_active = False
-        audit.record(action="worker.leave", actor=by, obj=worker, detail={"on": on.isoformat()})
+        audit.record(action="worker.leave", actor=by, obj=worker, detail={"on": on.isoformat(), "reason": reason})
     return worker
 
 
@@ -323,7 +326,7 @@ def _refuse_taken(people: Sequence[tuple[User, str]]) -> None:
 
 def end_posting(*, posting: Posting, ends_on: date, reason: str, by: User | None = None) -> Posting:
     """The posting's last day is ``ends_on``. It may be shortened, never lengthened: that is a new posting."""
-    reason = _reason(reason)
+    reason = given_reason(reason)
     _require_for(by, posting)
     with transaction.atomic():
         posting = Posting.objects.select_for_update().get(pk=posting.pk)
@@ -337,7 +340,7 @@ def end_posting(*, posting: Posting, ends_on: date, reason: str, by: User | None
 
 def withdraw_posting(*, posting: Posting, reason: str, by: User | None = None) -> None:
     """A posting that has not begun never was; the audit trail keeps it."""
-    reason = _reason(reason)
+    reason = given_reason(reason)
     _require_for(by, posting)
     with transaction.atomic():
         posting = Posting.objects.select_for_update().get(pk=posting.pk)
@@ -357,11 +360,11 @@ def _end(posting: Posting, ends_on: date, reason: str, by: User | None) -> None:
     posting.ends_on, posting.ended_reason = ends_on, reason
     posting.save(update_fields=["ends_on", "ended_reason"])
     permissions.end(posting_ref=posting.reference, ends_on=ends_on)
-    audit.record(action="posting.end", actor=by, obj=posting, detail=described(posting))
+    audit.record(action="posting.end", actor=by, obj=posting, detail=described(posting) | {"reason": reason})
 
 
 def _withdraw(posting: Posting, reason: str, by: User | None) -> None:
-    audit.record(action="posting.withdraw", actor=by, obj=posting, detail=described(posting))
+    audit.record(action="posting.withdraw", actor=by, obj=posting, detail=described(posting) | {"reason": reason})
     permissions.end(posting_ref=posting.reference, ends_on=posting.starts_on - timedelta(days=1))
     posting.delete()
 
@@ -401,21 +404,12 @@ def assign_duty(
             duty, _created = ComponentDuty.objects.update_or_create(
                 component=component, kind=kind, defaults={"department": department}
             )
-        detail = {"kind": kind, "department": department.pk if department else None}
+        detail = {"duty": kind, "department": department.pk if department else None}
         audit.record(action="component.duty", actor=by, obj=component, detail=detail)
     return duty
 
 
 # --- shared ---------------------------------------------------------------------------------------------------
-
-
-def _reason(text: str) -> str:
-    reason = text.strip()
-    if not reason:
-        raise FieldError("reason", _("请填写原因"))
-    if len(reason) > 200:
-        raise FieldError("reason", _("原因不能超过200字"))
-    return reason
 
 
 def _place_of(department: Department | None, root: Area | None, worker: Worker | None = None) -> int | None:

@@ -3,59 +3,27 @@
 import csv
 from collections.abc import Iterator
 from datetime import MAXYEAR, MINYEAR, date
+from itertools import islice
 from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils.dateparse import parse_date
-from django.utils.functional import Promise
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from dispatch.actors import Actor
 from dispatch.views.shell import page, show
-from gridgov.common import address, audit, clock
+from gridgov.common import address, audit, audit_words, clock
+from gridgov.common.audit_actions import GROUPS
 from gridgov.common.errors import NotPermitted
 from gridgov.common.models import AuditEntry
 from grids.capabilities import Capability
 from incidents.importing import harmless
 
 PAGE = 50
-#: Kinds of entries that are asked for together, by the beginning of the action.
-GROUPS: dict[str, tuple[str | Promise, tuple[str, ...]]] = {
-    "access": (gettext_lazy("登录与会话"), ("sign_in", "sign_out", "lockout.", "session.", "token.")),
-    "accounts": (gettext_lazy("账号与口令"), ("user.", "password.", "second_factor.", "worker.")),
-    "permissions": (gettext_lazy("任职与权限"), ("posting.", "role.", "confidential.")),
-    "reveals": (gettext_lazy("查看完整电话"), ("phone.",)),
-    "exports": (gettext_lazy("导出"), ("export.", "audit.export")),
-}
-WORDS: dict[str, str | Promise] = {
-    "sign_in": gettext_lazy("登录"),
-    "sign_in.failed": gettext_lazy("登录失败"),
-    "sign_in.locked": gettext_lazy("登录锁定"),
-    "sign_out": gettext_lazy("退出登录"),
-    "lockout.release": gettext_lazy("解除锁定"),
-    "session.end": gettext_lazy("强制退出一处登录"),
-    "session.end_all": gettext_lazy("强制退出全部登录"),
-    "token.issue": gettext_lazy("发放接口令牌"),
-    "token.revoke": gettext_lazy("作废接口令牌"),
-    "user.close": gettext_lazy("停用账号"),
-    "user.reopen": gettext_lazy("启用账号"),
-    "password.change": gettext_lazy("更改密码"),
-    "password.reset": gettext_lazy("重置密码"),
-    "second_factor.set": gettext_lazy("绑定动态验证码"),
-    "second_factor.remove": gettext_lazy("解除动态验证码"),
-    "second_factor.codes": gettext_lazy("更换恢复码"),
-    "second_factor.recovery": gettext_lazy("用恢复码登录"),
-    "worker.hire": gettext_lazy("录入人员"),
-    "worker.transfer": gettext_lazy("人员调动"),
-    "worker.leave": gettext_lazy("人员离职"),
-    "posting.begin": gettext_lazy("任职开始"),
-    "posting.end": gettext_lazy("任职结束"),
-    "posting.withdraw": gettext_lazy("撤销任职"),
-    "phone.reveal": gettext_lazy("查看完整电话"),
-    "audit.export": gettext_lazy("导出审计记录"),
-}
+#: Rows that are put into words together.
+TOGETHER = 500
 
 
 class _Line:
@@ -81,13 +49,14 @@ def trail(request: HttpRequest) -> HttpResponse:
     before = request.GET.get("before", "")
     if before.isascii() and before.isdecimal() and len(before) < 19:
         found = found.filter(pk__lt=int(before))
-    rows = [_shown(row) for row in found[: PAGE + 1]]
+    entries = list(found[: PAGE + 1])
+    rows = [_shown(row, line) for row, line in zip(entries, audit_words.lines(entries), strict=True)]
     context = {
         "rows": rows[:PAGE],
         "before": rows[PAGE - 1]["id"] if len(rows) > PAGE else None,
         "is_first": not before,
         "asked": asked,
-        "groups": [(key, label) for key, (label, _starts) in GROUPS.items()],
+        "groups": [(key, label) for key, (label, _actions) in GROUPS.items()],
         "query": request.GET.copy(),
     }
     context["query"].pop("before", None)
@@ -107,21 +76,38 @@ def export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         address=address.of(request),
     )
     found = _found(asked)
-    response = StreamingHttpResponse(_lines(found), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(_lines(found, get_language()), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="audit-{clock.local(clock.now()):%Y%m%d-%H%M}.csv"'
     response["Cache-Control"] = "no-store"
     return response
 
 
-def _lines(found: QuerySet[AuditEntry]) -> Iterator[str]:
+def _lines(found: QuerySet[AuditEntry], language: str | None) -> Iterator[str]:
+    """In ``language``: they are written when the request, and its language, are over."""
     writer = csv.writer(_Line())
-    yield "\ufeff" + writer.writerow(["id", "at", "actor", "action", "object_type", "object_id", "detail", "address"])
-    for row in found.iterator(chunk_size=2000):
-        actor = row.actor.get_username() if row.actor else ""
-        said = [row.action, row.object_type, row.object_id, row.detail]
-        yield writer.writerow(
-            [row.pk, clock.local(row.at).isoformat(), *(harmless(str(v)) for v in (actor, *said)), row.address or ""]
-        )
+    with override(language):
+        heads = [
+            _("编号"),
+            _("时间"),
+            _("操作人"),
+            _("账号"),
+            _("操作"),
+            _("对象"),
+            _("内容"),
+            _("来源地址"),
+            _("操作代码"),
+        ]
+    yield "\ufeff" + writer.writerow(heads)
+    every = found.iterator(chunk_size=TOGETHER)
+    while entries := list(islice(every, TOGETHER)):
+        with override(language):
+            lines = audit_words.lines(entries)
+        for row, line in zip(entries, lines, strict=True):
+            who = (str(row.actor), row.actor.get_username()) if row.actor else ("", "")
+            words = [harmless(word) for word in (*who, line.action, line.object, line.detail)]
+            yield writer.writerow(
+                [row.pk, clock.local(row.at).isoformat(), *words, row.address or "", harmless(row.action)]
+            )
 
 
 def _asked(request: HttpRequest) -> dict[str, Any]:
@@ -147,33 +133,29 @@ def _day(text: str) -> date | None:
 def _found(asked: dict[str, Any]) -> QuerySet[AuditEntry]:
     found = AuditEntry.objects.select_related("actor").order_by("-id")
     if asked["group"]:
-        starts = Q()
-        for start in GROUPS[asked["group"]][1]:
-            starts |= Q(action__startswith=start)
-        found = found.filter(starts)
+        found = found.filter(action__in=list(GROUPS[asked["group"]][1]))
     if asked["since"]:
         found = found.filter(at__gte=clock.local_midnight(asked["since"]))
     if asked["until"]:
         found = found.filter(at__lt=clock.local_midnight(asked["until"], days=1))
     if asked["text"]:
         text = asked["text"]
-        named = Q(actor__username=text) | Q(actor__name=text) | Q(action=text) | Q(object_id=text)
+        named = Q(actor__username=text) | Q(actor__name=text) | audit_words.meant(text)
         from_there = address.normal(text)
         found = found.filter(named | Q(address=from_there) if from_there else named)
     return found
 
 
-def _shown(row: AuditEntry) -> dict[str, Any]:
-    detail = " · ".join(f"{key} {value}" for key, value in row.detail.items() if value not in (None, "", [], {}))
+def _shown(row: AuditEntry, line: audit_words.Line) -> dict[str, Any]:
     return {
         "id": row.pk,
         "at": row.at,
         "actor": str(row.actor) if row.actor else "",
         "login": row.actor.get_username() if row.actor else "",
         "action": row.action,
-        "words": WORDS.get(row.action, ""),
+        "words": line.action,
         "is_bad": row.action in ("sign_in.failed", "sign_in.locked"),
-        "object": " ".join(part for part in (row.object_type.rpartition(".")[2], row.object_id) if part),
-        "detail": detail[:200],
+        "object": line.object,
+        "detail": line.detail,
         "address": row.address or "",
     }

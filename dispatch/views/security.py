@@ -12,8 +12,7 @@ from django.views.decorators.http import require_POST
 
 from dispatch.actors import Actor
 from dispatch.views.shell import page, show
-from gridgov.accounts import lockouts, second_factor, sessions
-from gridgov.accounts.accounts import close, password_by_hand, reopen
+from gridgov.accounts import accounts, lockouts, sessions
 from gridgov.common import address
 from gridgov.common.errors import FieldError, NotFound, NotPermitted
 from gridgov.common.models import User
@@ -52,8 +51,13 @@ def unlock(request: HttpRequest, key: str) -> HttpResponse:
 def end_session(request: HttpRequest, public_id: str) -> HttpResponse:
     """Somebody's session is over."""
     _required(request.actor)
-    sessions.end(public_id=public_id, by=request.user, address=address.of(request))
-    messages.success(request, _("该登录已退出。"))
+    try:
+        accounts.end_session(
+            public_id=public_id, reason=request.POST.get("reason", ""), by=request.user, address=address.of(request)
+        )
+        messages.success(request, _("该登录已退出。"))
+    except FieldError as error:
+        messages.error(request, error.message)
     return redirect("pages:security")
 
 
@@ -75,16 +79,18 @@ def act_on_account(request: HttpRequest, user_id: int, step: str) -> HttpRespons
     initial = ""
     try:
         if step == "close":
-            close(user=user, reason=reason, by=request.user, address=where)
+            accounts.close(user=user, reason=reason, by=request.user, address=where)
             messages.success(request, _("账号已停用，其登录和接口令牌已作废。"))
         elif step == "reopen":
-            reopen(user=user, reason=reason, by=request.user, address=where)
+            accounts.reopen(user=user, reason=reason, by=request.user, address=where)
             messages.success(request, _("账号已启用。"))
         elif step == "password":
-            initial = password_by_hand(user=user, reason=reason, by=request.user, address=where)
+            initial = accounts.password_by_hand(user=user, reason=reason, by=request.user, address=where)
         elif step == "factor":
-            second_factor.remove(user=user, by=request.user, address=where)
-            messages.success(request, _("动态验证码已清除，下次登录时重新绑定。"))
+            if accounts.clear_factor(user=user, reason=reason, by=request.user, address=where):
+                messages.success(request, _("动态验证码已清除，下次登录时重新绑定。"))
+            else:
+                messages.info(request, _("此账号没有绑定动态验证码，没有可清除的。"))
         else:
             raise NotFound(_("没有这个操作。"))
     except FieldError as error:

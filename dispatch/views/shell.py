@@ -112,7 +112,7 @@ def bar(request: HttpRequest, actor: Actor) -> dict[str, Any]:
         "actor": actor,
         "idle_minutes": settings.IDLE_MINUTES,
         "house": _house(actor),
-        "nav": _nav(request.path, actor),
+        "nav": _nav(request.path, actor) + _administration(request),
         "role_names": _("、").join(str(Role(role).label) for role in actor.roles),
         "unread": f"{MANY_UNREAD}+" if unread > MANY_UNREAD else unread,
     }
@@ -154,6 +154,14 @@ def _nav(path: str, actor: Actor) -> list[Link]:
         found.append((92, _("审计"), reverse("pages:audit")))
     found.sort(key=lambda link: link[0])
     return [Link(label, url, path.startswith((url, url.replace("/work/", "/queue/")))) for _place, label, url in found]
+
+
+def _administration(request: HttpRequest) -> list[Link]:
+    """The way to the admin pages, last, for who may enter them."""
+    if not (request.user.is_active and request.user.is_staff):
+        return []
+    url = reverse("admin:index")
+    return [Link(_("管理后台"), url, request.path.startswith(url))]
 
 
 def _house(actor: Actor) -> str:

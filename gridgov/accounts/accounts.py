@@ -1,12 +1,11 @@
 """What the security administrator does to an account. Its postings, and so its permissions, are personnel's."""
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 
-from gridgov.accounts import passwords, sessions
+from gridgov.accounts import passwords, second_factor, sessions
 from gridgov.common import audit
-from gridgov.common.errors import FieldError
 from gridgov.common.models import User
+from gridgov.common.text import given_reason
 
 
 def close(*, user: User, reason: str, by: User, address: str | None = None) -> None:
@@ -22,12 +21,22 @@ def reopen(*, user: User, reason: str, by: User, address: str | None = None) -> 
 def password_by_hand(*, user: User, reason: str, by: User, address: str | None = None) -> str:
     """A new initial password, to be handed over; its owner must replace it at the next sign-in."""
     new = passwords.new_password()
-    passwords.set_password(user=user, new=new, by=by, reason=_reason(reason), address=address)
+    passwords.set_password(user=user, new=new, by=by, reason=given_reason(reason), address=address)
     return new
 
 
+def clear_factor(*, user: User, reason: str, by: User, address: str | None = None) -> bool:
+    """The account sets its second factor up anew; whether it had one. FieldError without a reason."""
+    return second_factor.remove(user=user, by=by, reason=given_reason(reason), address=address)
+
+
+def end_session(*, public_id: str, reason: str, by: User, address: str | None = None) -> None:
+    """Somebody's session is over at once. FieldError without a reason, NotFound where there is none."""
+    sessions.end(public_id=public_id, by=by, reason=given_reason(reason), address=address)
+
+
 def _note(user: User, reason: str, by: User, action: str, address: str | None, *, is_active: bool) -> None:
-    text = _reason(reason)
+    text = given_reason(reason)
     with transaction.atomic():
         if not User.objects.filter(pk=user.pk, is_active=not is_active).update(is_active=is_active):
             return
@@ -35,12 +44,3 @@ def _note(user: User, reason: str, by: User, action: str, address: str | None, *
             sessions.end_all(user=user, by=by, address=address)
             passwords.drop_token(user=user, by=by, address=address)
         audit.record(action=action, actor=by, obj=user, detail={"reason": text}, address=address)
-
-
-def _reason(text: str) -> str:
-    reason = text.strip()
-    if not reason:
-        raise FieldError("reason", _("请填写原因"))
-    if len(reason) > 200:
-        raise FieldError("reason", _("原因不能超过200字"))
-    return reason

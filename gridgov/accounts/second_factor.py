@@ -96,14 +96,15 @@ def check(*, user: User, code: str) -> str:
     return ""
 
 
-def remove(*, user: User, by: User, address: str | None = None) -> bool:
+def remove(*, user: User, by: User, reason: str = "", address: str | None = None) -> bool:
     """The account asks for no code any more; whether it did."""
     with transaction.atomic():
         was_set_up = is_set_up(user)
         TOTPDevice.objects.filter(user=user).delete()
         StaticDevice.objects.filter(user=user).delete()
         if was_set_up:
-            audit.record(action="second_factor.remove", actor=by, obj=user, address=address)
+            detail = {"reason": reason} if reason else {}
+            audit.record(action="second_factor.remove", actor=by, obj=user, detail=detail, address=address)
     return was_set_up
 
 

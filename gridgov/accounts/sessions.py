@@ -85,14 +85,15 @@ def open_sessions(*, users: Iterable[int] | None = None) -> QuerySet[Any]:
     return rows if users is None else rows.filter(user__in=list(users))
 
 
-def end(*, public_id: str, by: User, owner: User | None = None, address: str | None = None) -> None:
+def end(*, public_id: str, by: User, owner: User | None = None, reason: str = "", address: str | None = None) -> None:
     """The session is over at once, its event streams within seconds. NotFound unless it is ``owner``'s, if given."""
     with transaction.atomic():
         found = open_sessions(users=None if owner is None else [owner.pk]).filter(public_id=public_id).first()
         if found is None:
             raise NotFound(_("没有这个会话，可能已经结束。"))
         found.delete()
-        audit.record(action="session.end", actor=by, obj=found.user, detail={"session": public_id}, address=address)
+        detail = {"session": public_id} | ({"reason": reason} if reason else {})
+        audit.record(action="session.end", actor=by, obj=found.user, detail=detail, address=address)
 
 
 def end_all(*, user: User, by: User | None, keep: str | None = None, address: str | None = None) -> int:

@@ -1,9 +1,32 @@
 """Where a request comes from."""
 
 import ipaddress
+from collections.abc import Callable
+from contextvars import ContextVar
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+
+_here: ContextVar[str | None] = ContextVar("address", default=None)
+
+
+class Remembered:
+    """Middleware: while a request is answered, :func:`here` is its sender's address."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        token = _here.set(of(request))
+        try:
+            return self._get_response(request)
+        finally:
+            _here.reset(token)
+
+
+def here() -> str | None:
+    """Where the request that is being answered comes from; None outside one (a task, a command)."""
+    return _here.get()
 
 
 def of(request: HttpRequest) -> str | None:

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from gridgov.common import address, work_calendar
+from gridgov.common import address, audit_actions, audit_words, work_calendar
 from gridgov.common.calendar_year import year_of
 from gridgov.common.errors import FieldError
 from gridgov.common.models import AuditEntry, CalendarDay, CalendarVersion, WorkCalendar
@@ -169,14 +169,66 @@ class CalendarVersionAdmin(ReadOnlyAdmin):
         obj.__dict__.update(saved.__dict__)
 
 
+class ActionFilter(admin.SimpleListFilter):
+    """By what was done, in words."""
+
+    title = _("操作")
+    parameter_name = "action"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(audit_actions.ACTIONS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+        return queryset.filter(action=self.value()) if self.value() else queryset
+
+
+def _line_of(row: AuditEntry) -> audit_words.Line:
+    """The entry in words: put there with all of its page's, or of the one that is looked at."""
+    if not hasattr(row, "line"):
+        row.line = audit_words.lines([row])[0]  # type: ignore[attr-defined]
+    return row.line  # type: ignore[attr-defined]
+
+
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
     about = _("规则、账号和受保护数据的每次改动：谁、何时、从哪里、改了什么。只增不改，至少保存六个月。")
-    list_display = ["at", "actor", "action", "object_type", "object_id", "address"]
-    list_filter = ["action"]
+    list_display = ["at", "who", "action_words", "object_words", "detail_words", "address"]
+    list_filter = [ActionFilter]
     list_select_related = ["actor"]
-    search_fields = ["=object_id"]
+    fields = readonly_fields = ["at", "who", "action_words", "object_words", "detail_words", "address"]
+    search_fields = ["=object_id", "=actor__username", "=actor__name"]
+    search_help_text = _("操作人、操作、对象的名称或编码")
     date_hierarchy = None
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        """By what the page shows: the whole of what was typed is a name, a code, or "部件 12"."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        text = search_term.replace("\0", "").strip()[:60]
+        return (found | queryset.filter(audit_words.meant(text)) if text else found), may_repeat
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist = super().get_changelist_instance(request)
+        rows = list(changelist.result_list)
+        for row, line in zip(rows, audit_words.lines(rows), strict=True):
+            row.line = line
+        changelist.result_list = rows
+        return changelist
+
+    @admin.display(description=_("操作人"), ordering="actor")
+    def who(self, row: AuditEntry) -> str:
+        return f"{row.actor} ({row.actor.get_username()})" if row.actor else "—"
+
+    @admin.display(description=_("操作"), ordering="action")
+    def action_words(self, row: AuditEntry) -> str:
+        return _line_of(row).action
+
+    @admin.display(description=_("对象"))
+    def object_words(self, row: AuditEntry) -> str:
+        return _line_of(row).object or "—"
+
+    @admin.display(description=_("内容"))
+    def detail_words(self, row: AuditEntry) -> str:
+        return _line_of(row).detail or "—"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
         return super().get_queryset(request).order_by("-id")

@@ -171,7 +171,8 @@ class CalendarDay(WriteOnce):
 class AuditEntry(WriteOnce):
     """What was done to rules, accounts and protected data. Append only; written by ``audit.record`` only.
 
-    ``detail`` holds ids, codes and field names, no personal data. Cases have their own journal.
+    ``detail`` holds ids, codes, reasons and, under ``changes``, what a field was and is; no phone number, nothing of
+    a reporter. ``audit_words`` puts it into words. Cases have their own journal.
     """
 
     actor = models.ForeignKey(

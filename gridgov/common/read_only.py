@@ -12,11 +12,22 @@ COUNTED_AT_MOST = 2000
 
 
 class BoundedPaginator(Paginator):
-    """Counts no further than ``COUNTED_AT_MOST`` rows: a large table is never counted whole. Filters reach the rest."""
+    """Counts no further than ``COUNTED_AT_MOST`` rows: a large table is never counted whole. Filters reach the rest.
+
+    ``is_cut``: there are more than are counted, and so shown; the list says it.
+    """
+
+    @cached_property
+    def _seen(self) -> int:
+        return self.object_list[: COUNTED_AT_MOST + 1].count()
 
     @cached_property
     def count(self) -> int:
-        return self.object_list[:COUNTED_AT_MOST].count()
+        return min(self._seen, COUNTED_AT_MOST)
+
+    @property
+    def is_cut(self) -> bool:
+        return self._seen > COUNTED_AT_MOST
 
 
 class ShownFormSet(BaseInlineFormSet):

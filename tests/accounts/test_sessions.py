@@ -123,9 +123,9 @@ def test_security_administrator_sees_and_ends_anybodys_session(world: World) -> 
     for login in ("system_admin", "audit_admin", "duty_chief"):
         assert enter(login).post(f"/security/sessions/{row.public_id}/end/").status_code == 403
     assert victim.get("/account/").status_code == 200
-    assert chief.post(f"/security/sessions/{row.public_id}/end/").url == "/security/"
+    assert chief.post(f"/security/sessions/{row.public_id}/end/", {"reason": "设备遗失"}).url == "/security/"
     assert victim.get("/account/").status_code == 302
-    assert chief.post(f"/security/sessions/{row.public_id}/end/").status_code == 404
+    assert chief.post(f"/security/sessions/{row.public_id}/end/", {"reason": "设备遗失"}).status_code == 404
 
 
 def test_new_password_ends_the_other_sessions_and_the_token(world: World) -> None:

@@ -1,8 +1,10 @@
 """The admin saves through the services and shows boundaries to nobody."""
 
 import pytest
+from django.apps import apps
 from django.urls import reverse
 
+from gridgov.common import read_only
 from gridgov.common.models import AuditEntry
 from grids.models import Area, AreaMembership, Place, ServiceZone
 from grids.spatial import areas
@@ -34,7 +36,9 @@ def test_area_name_is_changed_through_the_service(admin_client):
     assert (street.name, street.kind, street.has_desk) == ("新街道", "urban", True)
     assert street.revision == before + 1 == areas.revision
     assert areas.name(street.pk) == "新街道"
-    assert AuditEntry.objects.get(action="area.change").detail == {"fields": ["kind", "name"]}
+    assert AuditEntry.objects.get(action="area.change").detail["changes"] == {
+        "name": ["110101001", "新街道"], "kind": ["", "urban"],
+    }  # fmt: skip
 
 
 def test_area_cannot_be_added_or_deleted(admin_client):
@@ -73,3 +77,116 @@ def test_lists_open(admin_client, model):
 def test_memberships_are_read_only(admin_client):
     assert admin_client.get(reverse("admin:grids_areamembership_add")).status_code == 403
     assert not AreaMembership.objects.exists()
+
+
+# --- what the admin writes stands in the audit trail --------------------------------------------------------------
+
+
+def told(action):
+    entry = AuditEntry.objects.get(action=action)
+    assert entry.actor is not None
+    assert entry.address == "127.0.0.1"
+    return entry.detail
+
+
+POINT = {"lon": "104.005", "lat": "36.005"}
+COMPONENT = {"code": "C1", "type_code": "0101", "name": "井盖", "state": "intact", "address": "", "attributes": "{}"}
+WRITTEN = [
+    ("component", COMPONENT, {"name": "雨水井盖", "state": "damaged"}, {
+        "name": ["井盖", "雨水井盖"], "state": ["intact", "damaged"],
+    }),
+    ("place", {"code": "P1", "kind": "shop", "name": "店", "phone": "123"}, {"name": "新店", "phone": "456"}, {
+        "name": ["店", "新店"], "phone": ["…", "…"],
+    }),
+    ("codepattern", {"level": "0", "pattern": "A.*"}, {"pattern": "B.*"}, {"pattern": ["A.*", "B.*"]}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "given", "other", "changes"), WRITTEN)
+def test_created_changed_and_deleted_stand_in_the_trail(admin_client, city, model, given, other, changes):
+    kind = {"codepattern": "pattern"}.get(model, model)
+    rows = apps.get_model("grids", model).objects
+    rows.all().delete()
+    given = {"root": city.pk, **POINT, **given}
+    assert admin_client.post(reverse(f"admin:grids_{model}_add"), given).status_code == 302
+    row = rows.get()
+    called = "pattern" if model == "codepattern" else "code"
+    assert told(f"{kind}.create")[called] == given[called]
+    url = reverse(f"admin:grids_{model}_change", args=[row.pk])
+    assert admin_client.post(url, given).status_code == 302
+    assert not AuditEntry.objects.filter(action=f"{kind}.change").exists(), "nothing was changed"
+    assert admin_client.post(url, given | other).status_code == 302
+    assert told(f"{kind}.change")["changes"] == changes
+    url = reverse(f"admin:grids_{model}_delete", args=[row.pk])
+    assert 'name="reason"' in admin_client.get(url).text
+    for reason in ("", "  ", "长" * 201):
+        assert admin_client.post(url, {"post": "yes", "reason": reason}).url == url
+        assert rows.exists()
+    assert admin_client.post(url, {"post": "yes", "reason": "重复登记"}).status_code == 302
+    assert told(f"{kind}.delete")["reason"] == "重复登记"
+    assert not rows.exists()
+
+
+@pytest.mark.parametrize("model", ["component", "place", "codepattern", "servicezone"])
+def test_many_at_once_are_not_deleted_without_a_reason(admin_client, model):
+    page = admin_client.get(reverse(f"admin:grids_{model}_changelist"))
+    assert "delete_selected" not in page.text
+
+
+def test_zone_says_what_changed_and_why_it_is_gone(admin_client, city):
+    data = {"root": city.pk, "code": "Z", "name": "所", "kind": "police", "areas": [area("110101001").pk]}
+    admin_client.post(reverse("admin:grids_servicezone_add"), data)
+    zone = ServiceZone.objects.get()
+    url = reverse("admin:grids_servicezone_change", args=[zone.pk])
+    admin_client.post(url, data | {"name": "分所", "areas": [area("110101002").pk]})
+    entry = AuditEntry.objects.filter(action="zone.save").latest("id")
+    assert entry.detail["changes"] == {"name": ["所", "分所"], "areas": [["110101001"], ["110101002"]]}
+    url = reverse("admin:grids_servicezone_delete", args=[zone.pk])
+    assert admin_client.post(url, {"post": "yes", "reason": "撤并"}).status_code == 302
+    assert told("zone.delete") == {"code": "Z", "name": "分所", "reason": "撤并"}
+    assert areas.zones_of(area("110101002001001").pk) == set()
+
+
+# --- the list of areas --------------------------------------------------------------------------------------------
+
+
+def listed(client, **query):
+    page = client.get(reverse("admin:grids_area_changelist"), query)
+    assert page.status_code == 200
+    return page.context["cl"]
+
+
+def test_areas_are_counted_whole_however_many(admin_client, monkeypatch):
+    monkeypatch.setattr(read_only, "COUNTED_AT_MOST", 5)
+    assert listed(admin_client).result_count == Area.objects.count() > 5
+
+
+def test_list_that_is_cut_says_so(admin_client, city, monkeypatch):
+    url = reverse("admin:grids_place_changelist")
+    for number in range(4):
+        Place.objects.create(root=city, code=f"P{number}", kind="shop", name="店", lon=104.005, lat=36.005, area=city)
+    monkeypatch.setattr(read_only, "COUNTED_AT_MOST", 4)
+    assert "只列出前" not in admin_client.get(url).text
+    monkeypatch.setattr(read_only, "COUNTED_AT_MOST", 3)
+    page = admin_client.get(url)
+    assert "只列出前 3 条" in page.text
+    assert page.context["cl"].result_count == 3
+
+
+def test_area_is_found_by_the_name_that_is_shown(admin_client):
+    street = area("110101001")
+    shown = areas.full_name(street.pk)
+    assert shown != street.name
+    assert [row.pk for row in listed(admin_client, q=shown).queryset] == [street.pk]
+    assert street.pk in {row.pk for row in listed(admin_client, q=street.code).queryset}
+    assert not listed(admin_client, q="没有这个地方").queryset.exists()
+
+
+def test_areas_of_a_district_are_filtered_together(admin_client, city):
+    make_city("220100", "220101", lon=110.0)
+    district = area("220101", "220100")
+    found = listed(admin_client, district=district.pk).queryset
+    assert {row.root_id for row in found} == {district.root_id}
+    assert found.count() == Area.objects.filter(path__startswith=district.path).count()
+    for nonsense in ("x", "0", "99999999999999999999"):
+        assert admin_client.get(reverse("admin:grids_area_changelist"), {"district": nonsense}).status_code == 200

@@ -117,7 +117,7 @@ def test_changed_limit_supersedes_and_keeps_the_old_row(small):
     (sign,) = Limit.objects.filter(standard=filed, clock="sign")
     assert (sign.version, sign.superseded_at) == (1, None)
     entry = AuditEntry.objects.filter(action="catalogue.standard").first()
-    assert entry.detail == {"code": "E0102-1", "version": 2, "fields": [], "clocks": ["handle"]}
+    assert entry.detail == {"code": "E0102-1", "version": 2, "changes": {}, "clocks": ["handle"]}
 
 
 def test_removed_limit_is_superseded_without_successor(small):

@@ -5,8 +5,10 @@ import io
 
 import pytest
 from django.test import Client
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from dispatch import reporters
+from gridgov.accounts import second_factor
 from gridgov.accounts.models import PasswordRecord, Session
 from gridgov.common import audit
 from gridgov.common.models import AuditEntry, User
@@ -89,6 +91,47 @@ def test_superusers_account_is_nobodys_but_a_superusers(world, sign_in):
     assert root.check_password(PASSWORD)
 
 
+def test_second_factor_is_cleared_with_a_reason_and_one_never_set_is_told(world, sign_in):
+    chief, user = sign_in("security_admin"), world.people["acceptor"]
+    said = chief.post(account(world, "factor"), {"reason": "手机丢失"}, follow=True).text
+    assert "没有绑定动态验证码" in said
+    TOTPDevice.objects.create(user=user, confirmed=True, name="x")
+    assert "请填写原因" in chief.post(account(world, "factor"), {"reason": " "}, follow=True).text
+    assert second_factor.is_set_up(user), "not without a reason"
+    assert "动态验证码已清除" in chief.post(account(world, "factor"), {"reason": "手机丢失"}, follow=True).text
+    assert not second_factor.is_set_up(user)
+    assert AuditEntry.objects.get(action="second_factor.remove").detail == {"reason": "手机丢失"}
+
+
+def test_session_is_ended_with_a_reason(world, sign_in):
+    chief, victim = sign_in("security_admin"), sign_in("acceptor")
+    session = Session.objects.get(user=world.people["acceptor"])
+    url = f"/security/sessions/{session.public_id}/end/"
+    assert "请填写原因" in chief.post(url, follow=True).text
+    assert "不能保存" in chief.post(url, {"reason": "a\0b"}, follow=True).text
+    assert victim.get("/notices/").status_code == 200
+    chief.post(url, {"reason": "设备遗失"})
+    assert victim.get("/notices/").status_code == 302
+    assert AuditEntry.objects.get(action="session.end").detail["reason"] == "设备遗失"
+
+
+def test_search_says_that_it_filters_the_sessions_too(sign_in):
+    chief = sign_in("security_admin")
+    sign_in("acceptor")
+    assert "只列出账号或姓名中有" not in chief.get("/security/").text
+    assert "只列出账号或姓名中有“acceptor”的登录" in chief.get("/security/?text=acceptor").text
+    assert "没有符合的登录" in chief.get("/security/?text=leader").text
+
+
+def test_way_to_the_admin_pages_is_in_the_bar_of_who_may_enter_them(sign_in):
+    for login in ("system_admin", "security_admin", "audit_admin"):
+        page = sign_in(login).get("/account/")
+        assert [link.label for link in page.context["nav"]][-1] == "管理后台"
+        assert 'href="/admin/"' in page.text
+    for login in ("duty_chief", "nobody"):
+        assert 'href="/admin/"' not in sign_in(login).get("/account/").text
+
+
 # --- audit --------------------------------------------------------------------------------------------------------
 
 
@@ -117,12 +160,13 @@ def test_audit_export_is_whole_and_stands_in_the_trail_itself(world, sign_in):
     audit.record(action="area.change", object_type="grids.Area", object_id="=1+1", detail={"a": "b"})
     response = sign_in("audit_admin").get("/audit/export/?group=access")
     rows = list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode("utf-8-sig"))))
-    assert {row["action"] for row in rows} == {"sign_in"}
+    assert {(row["操作"], row["操作代码"]) for row in rows} == {("登录", "sign_in")}
     assert response["Content-Disposition"].startswith("attachment;")
     entry = AuditEntry.objects.get(action="audit.export")
     assert (entry.actor, entry.detail) == (world.people["audit_admin"], {"group": "access"})
     everything = b"".join(sign_in("audit_admin").get("/audit/export/").streaming_content).decode()
-    assert ",'=1+1," in everything, "no formula for a spreadsheet"
+    assert "区域 =1+1" in everything
+    assert ",'=" not in everything
 
 
 def test_each_reveal_stands_in_the_trail_for_who_sees_no_case(world, sign_in):

@@ -8,6 +8,7 @@ from django.urls import reverse
 from gridgov.common import clock
 from gridgov.common.models import AuditEntry, User
 from personnel.models import Department, Posting, Worker
+from personnel.roles import ADMINISTRATORS, Role
 
 
 def today():
@@ -93,7 +94,7 @@ def test_refusal_of_the_service_stands_at_its_field_and_nothing_is_written(enter
     assert page.status_code == 200
     assert "任职于部门" in str(page.context["adminform"].form.errors)
     page = client.post(reverse("admin:personnel_posting_add"), posted(worker, world.root, role="audit_admin"))
-    assert "缺少“安全管理”权限" in str(page.context["adminform"].form.non_field_errors())
+    assert "管理员的任职由安全管理员给予" in str(page.context["adminform"].form.errors["role"])
     assert not Posting.objects.filter(worker=worker).exists()
 
 
@@ -142,3 +143,31 @@ def test_department_is_saved_and_moved(enter, world):
     assert "不能移到自身" in str(page.context["adminform"].form.errors["parent"])
     client.post(url, given | {"parent": world.departments["CG"].pk})
     assert Department.objects.get(code="HB").path == f"/{world.departments['CG'].pk}/{saved.pk}/"
+
+
+def offered(client):
+    form = client.get(reverse("admin:personnel_posting_add")).context["adminform"].form
+    return {code for code, _label in form.fields["role"].choices if code}
+
+
+def test_roles_offered_are_those_that_one_may_give(enter, world):
+    assert offered(enter("system_admin")) == set(Role) - ADMINISTRATORS
+    client = enter("security_admin")
+    assert offered(client) == set(ADMINISTRATORS)
+    page = client.post(reverse("admin:personnel_posting_add"), posted(world.workers["nobody"], world.root))
+    assert "其他任职由系统管理员给予" in str(page.context["adminform"].form.errors["role"])
+    given = posted(world.workers["nobody"], world.root, role="audit_admin")
+    assert client.post(reverse("admin:personnel_posting_add"), given).status_code == 302
+
+
+def test_security_administrator_sees_workers_and_adds_and_moves_none(enter, world):
+    client = enter("security_admin")
+    listed = client.get(reverse("admin:personnel_worker_changelist"))
+    assert listed.status_code == 200
+    assert reverse("admin:personnel_worker_add") not in listed.text
+    refused = client.get(reverse("admin:personnel_worker_add"))
+    assert refused.status_code == 403
+    assert "由系统管理员录入" in refused.text
+    url = reverse("admin:personnel_worker_change", args=[world.workers["nobody"].pk])
+    assert client.get(url).status_code == 200
+    assert client.post(url, {"department": ""}).status_code == 403
