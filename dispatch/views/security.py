@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from dispatch.actors import Actor
 from dispatch.views.shell import page, show
-from gridgov.accounts import lockouts, second_factor, sessions
+from gridgov.accounts import demo, lockouts, second_factor, sessions
 from gridgov.accounts.accounts import close, password_by_hand, reopen
 from gridgov.common import address
 from gridgov.common.errors import FieldError, NotFound, NotPermitted
@@ -106,6 +106,7 @@ def _security(request: HttpRequest, *, initial: dict[str, str] | None = None) ->
         "text": text,
         "accounts": _accounts(text) if text else [],
         "initial": initial,
+        "is_demo": initial is not None and demo.is_demo(),
         "most": MOST,
     }
     return show(request, "pages/security.html", context)
