@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, OuterRef, QuerySet
+from django.db.models import Case as If
+from django.db.models import F, OuterRef, QuerySet, Subquery, When
 from django.db.models.functions import Now
 
 from dispatch.models import Claim, Request, Ticket
@@ -13,7 +14,8 @@ from gridgov.common.prepared import Prepared
 from grids.spatial import areas
 from incidents.case import clocks_of, with_clocks
 from incidents.clocks import ClockState
-from incidents.models import Incident, NamedAccess
+from incidents.models import Incident, JournalEntry, NamedAccess
+from incidents.workflow import Action
 
 LIVE = frozenset(Ticket.LIVE)
 
@@ -93,6 +95,8 @@ class Case:
     named: frozenset[int] = frozenset()
     #: None where nobody holds it now
     claim: Hold | None = None
+    #: who closed it by answering on the spot (直接答复), if it was closed so
+    answered_by: int | None = None
 
     @property
     def lead(self) -> TicketState | None:
@@ -132,7 +136,10 @@ class Case:
 
 def with_all(cases: QuerySet[Incident]) -> QuerySet[Incident]:
     """``cases`` with what hangs on them as JSON columns; turn each row into a Case by :func:`case_from`."""
+    answers = JournalEntry.objects.filter(incident=OuterRef("pk"), action=Action.ANSWER.value).order_by("-seq")
     return with_clocks(cases).annotate(
+        # few are: the journal of the others is not looked at
+        answered_by=If(When(is_answered=True, then=Subquery(answers.values("actor_id")[:1]))),
         ticket_rows=rows_subquery(
             Ticket.objects.filter(incident=OuterRef("pk")), link="incident", fields=tuple(TicketState.__slots__)
         ),
@@ -158,6 +165,7 @@ def case_from(incident: Any) -> Case:
         [RequestState(**_typed(row)) for row in _in_order(incident.request_rows)],
         frozenset(row["user_id"] for row in rows(incident.named_rows)),
         next((_hold(row) for row in rows(incident.claim_rows)), None),
+        incident.answered_by,
     )
 
 

@@ -170,6 +170,7 @@ _BAR_TEXT = {
     "dispatcher": gettext_lazy("派遣人不得核查或结束本案"),
     "handler": gettext_lazy("处置单位人员不得核查本案"),
     "decider": gettext_lazy("审批过本案申请的人不得为本案结案"),
+    "answerer": gettext_lazy("直接答复本案的人不得评价自己的答复"),
 }
 
 
@@ -188,6 +189,8 @@ def separation_bar(case: Case, line: Transition, by: Actor) -> str:
         return barred_from_verifying(case, user_id=by.user_id, department_ids=by.department_ids, worker_id=by.worker_id)
     if line.action in JUDGING_ON_SITE and case.incident.on_site_by_id == by.user_id:
         return "on_site_resolver"
+    if line.action is Action.EVALUATE and case.answered_by == by.user_id:
+        return "answerer"
     if line.target is Status.CLOSED:
         if dispatched(case, by.user_id):
             return "dispatcher"

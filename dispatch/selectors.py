@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from dispatch.actors import Actor
 from dispatch.cases import Case, case_from, with_all
+from dispatch.component_words import Reported, reported
 from dispatch.models import Request, RoutingProposal, Ticket
 from dispatch.parties import label as party_label
 from dispatch.steps import IMPOSE_AFTER_RETURNS
@@ -153,7 +154,7 @@ class CaseView:
     reporter_name: str
     reporter_phone: str
     parent: str
-    component: str
+    component: Reported | None
     names: Mapping[int, str]
     worker_names: Mapping[int, str]
 
@@ -201,7 +202,7 @@ def case_view(number: str, by: Actor, *, at: datetime, journal_after: int = 0) -
         reporter_name=row.reporter_said or "",
         reporter_phone=masked(row.reporter_number or ""),
         parent=row.parent_number or "",
-        component=row.component_code or "",
+        component=reported(row.component_code, row.component_name, row.component_address, row.component_area),
         names=names,
         worker_names=worker_names,
     )
@@ -239,6 +240,9 @@ def _with_view(*, number: Any, after: Any, until: Any) -> QuerySet[Incident]:
         reporter_number=F("reporter__phone"),
         parent_number=F("parent__number"),
         component_code=F("component__code"),
+        component_name=F("component__name"),
+        component_address=F("component__address"),
+        component_area=F("component__area_id"),
     )
 
 

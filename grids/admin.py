@@ -14,8 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from gridgov.common.errors import FieldError
 from gridgov.common.read_only import BoundedPaginator, ReadOnlyAdmin, ShownInline
-from grids import services
+from grids import component_types, services
 from grids.admin_map import MapPages
+from grids.admin_plates import PlatePages
 from grids.admin_scope import CityFilter, ScopedAdmin, held_areas, within
 from grids.capabilities import Capability as Cap
 from grids.models import Area, AreaMembership, CodePattern, Component, Level, Place, ServiceZone
@@ -230,12 +231,39 @@ class PlaceAdmin(_PointAdmin):
     exclude = ["area"]
 
 
+class ComponentForm(PointForm):
+    """The type is one of the catalogue's. A code that came by import and is not there may stay as it is."""
+
+    type_code = forms.ChoiceField(
+        label=_("类别编码"),
+        error_messages={"invalid_choice": _("类别目录里没有部件类别“%(value)s”，请从列表中选择。")},
+        help_text=_("市民扫码时按它预选上报类别。"),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "type_code" not in self.fields:  # who only looks has no field
+            return
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for one in component_types.known():
+            groups.setdefault(one.group, []).append((one.code, f"{one.code} {one.name}"))
+        held = self.instance.type_code
+        if held and not any(held == code for listed in groups.values() for code, _name in listed):
+            groups[str(_("不在类别目录中"))] = [(held, held)]
+        self.fields["type_code"].choices = [("", "---------"), *groups.items()]
+
+
 @admin.register(Component)
-class ComponentAdmin(_PointAdmin):
-    about = _("带编码和二维码的城市部件。所在区域由坐标得出；主管、权属、养护单位见“部件责任”。")
+class ComponentAdmin(PlatePages, _PointAdmin):
+    about = _(
+        "带编码和二维码的城市部件。所在区域由坐标得出；主管、权属、养护单位见“部件责任”。"
+        "勾选后用“打印二维码标识”印出标识。"
+    )
+    form = ComponentForm
+    change_form_template = "admin/grids/component/change_form.html"
     list_display = ["code", "type_code", "name", "state", "place", "address", "short_code"]
     list_filter = [CityFilter, "state", "type_code"]
-    search_fields = ["code", "short_code", "name", "address"]
+    search_fields = ["code", "short_code", "name", "address", "area__name"]
     exclude = ["area"]
     readonly_fields = ["short_code", "qr_token"]
 

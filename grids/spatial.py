@@ -124,11 +124,15 @@ class AreaIndex:
         return record.name if record else ""
 
     def full_name(self, area_id: int | None) -> str:
-        """Its name behind those of its ancestors below the city: 西固区先锋路街道…"""
+        """Its name behind those of its ancestors below the city: 西固区先锋路街道…
+
+        What a name repeats of that of the area above stands there once: 西固中路社区第1网格.
+        """
         record = self.find(area_id)
         if record is None:
             return ""
-        return "".join(self._by_id[i].name for i in record.ancestors[1:]) or record.name
+        names = [self._by_id[i].name for i in record.ancestors[1:]]
+        return "".join(map(str.removeprefix, names, ["", *names])) or record.name
 
     def chain(self, area_id: int | None) -> Chain:
         """Ids of the five levels from city to grid: None where a level is skipped or lies below the area."""

@@ -8,10 +8,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from gridgov.common.read_only import ReadOnlyAdmin
-from incidents import admin_catalogue
+from incidents import admin_catalogue, admin_components
 from incidents.models import Checkpoint, Clock, Incident, JournalEntry
 
-__all__ = ["admin_catalogue"]
+__all__ = ["admin_catalogue", "admin_components"]
 
 
 @admin.register(Incident)

@@ -104,6 +104,10 @@ def _figure(cases: Iterable[CaseFact]) -> Figure:
 # --- counters -----------------------------------------------------------------------------------------------------
 
 
+#: A share of less is noise: 40 in place of 2 are 38 more, not 1900 %.
+LEAST_BASE = 10
+
+
 @dataclass(frozen=True, slots=True)
 class Trend:
     """A count of a stretch of time and of the stretch before it."""
@@ -117,8 +121,8 @@ class Trend:
 
     @property
     def change(self) -> float | None:
-        """The difference as a share of before; None where there was nothing before."""
-        return self.difference / len(self.before.hits) if self.before.hits else None
+        """The difference as a share of before; None where there was too little before for a share to say anything."""
+        return self.difference / len(self.before.hits) if len(self.before.hits) >= LEAST_BASE else None
 
 
 def windows(now: datetime, midnight: datetime) -> dict[str, tuple[Period, Period]]:

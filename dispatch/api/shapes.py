@@ -216,7 +216,7 @@ def case_whole(view: CaseView, by: Actor, now: datetime, http: HttpRequest) -> d
         "accuracy_m": incident.accuracy_m,
         "areas": chain_names(_chain(incident)),
         "is_placed": incident.is_placed,
-        "component": view.component or None,
+        "component": view.component.code if view.component is not None else None,
         "holder": area_of(incident.holder_id),
         "first_receiver": area_of(incident.first_receiver_id),
         "occurred_at": incident.occurred_at,

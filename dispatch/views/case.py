@@ -85,6 +85,8 @@ def _shown(
         "kind": parts.kind(view),
         "group": parts.group(view),
         "place": parts.place(view),
+        "where": parts.where(view),
+        "component": parts.component(view),
         "opening": parts.opening(view),
         "facts": parts.facts(view),
         "rail": parts.rail(view),

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from dispatch.actors import Actor
 from dispatch.cases import RequestState
+from dispatch.component_words import titled
 from dispatch.models import Request, Ticket
 from dispatch.parties import is_handler
 from dispatch.selectors import CaseView, ClockView
@@ -48,14 +49,19 @@ def parsed(value: str | datetime | None) -> datetime | None:
 
 
 def subject(view: CaseView) -> str:
-    """井盖缺失."""
+    """井盖缺失; 路灯 · 中山桥头灯 where the component is known."""
     category = catalogue().category(view.case.incident.category_id)
-    return category.name if category else ""
+    return titled(category.name if category else "", view.component)
+
+
+def where(view: CaseView) -> str:
+    """The address that was given, else that of the component."""
+    return view.case.incident.address or (view.component.place if view.component is not None else "")
 
 
 def title(view: CaseView) -> str:
     """井盖缺失 · 福利西路 128 号门前."""
-    parts = [subject(view), view.case.incident.address]
+    parts = [subject(view), where(view)]
     return " · ".join(part for part in parts if part)
 
 
@@ -75,6 +81,11 @@ def group(view: CaseView) -> str:
         return ""
     parent = known.category(category.parent_id)
     return " / ".join(part.name for part in (parent, category) if part is not None)
+
+
+def component(view: CaseView) -> str:
+    """路灯001号（6201040118000001）, with its place where the case has another address; empty for none."""
+    return view.component.label_beside(where(view)) if view.component is not None else ""
 
 
 def place(view: CaseView) -> str:
@@ -150,9 +161,9 @@ def facts(view: CaseView) -> list[tuple[str, Any]]:
     standard = catalogue().standard(i.standard_id)
     reporter = " ".join(part for part in (view.reporter_name, view.reporter_phone) if part)
     found: list[tuple[str, Any]] = [
-        (_("地点"), i.address),
+        (_("地点"), where(view)),
         (_("网格"), place(view)),
-        (_("部件"), view.component),
+        (_("部件"), component(view)),
         (
             _("来源"),
             str(Incident.Source(i.source).label)

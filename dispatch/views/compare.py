@@ -72,8 +72,9 @@ def _side(view: CaseView, now: datetime) -> Side:
     incident = view.case.incident
     files = [file for _name, found in parts.photos(view) for file in found if file["is_image"]]
     rows = [
-        (_("地点"), incident.address),
+        (_("地点"), parts.where(view)),
         (_("网格"), parts.place(view)),
+        (_("部件"), parts.component(view)),
         (_("来源"), incident.get_source_display()),
         (_("收到"), incident.received_at),
         (_("上报人"), " ".join(part for part in (view.reporter_name, view.reporter_phone) if part)),

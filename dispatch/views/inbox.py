@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.vary import vary_on_headers
 
 from dispatch.actors import Actor
+from dispatch.component_words import reported, titled
 from dispatch.loop import read
 from dispatch.models import Ticket
 from dispatch.selectors import tickets_of
@@ -115,6 +116,8 @@ def _page(found: QuerySet[Ticket], after: str, *, newest: bool) -> tuple[list[di
             "incident__status", "incident__category_id",
             "incident__address", "incident__description", "incident__street_id", "incident__community_id",
             "incident__supervision_level", "incident__is_urgent", "incident__suspended_until",
+            "incident__component__code", "incident__component__name", "incident__component__address",
+            "incident__component__area_id",
         )[start : start + PAGE + 1]
     )  # fmt: skip
     return rows[:PAGE], str(start + PAGE) if len(rows) > PAGE else ""
@@ -122,6 +125,7 @@ def _page(found: QuerySet[Ticket], after: str, *, newest: bool) -> tuple[list[di
 
 def _shown(row: dict[str, Any], now: Any) -> dict[str, Any]:
     category = catalogue().category(row["incident__category_id"])
+    component = reported(*(row[f"incident__component__{name}"] for name in ("code", "name", "address", "area_id")))
     suspended = row["incident__status"] == Status.SUSPENDED
     live = row["state"] in Ticket.LIVE
     chip = None
@@ -135,8 +139,9 @@ def _shown(row: dict[str, Any], now: Any) -> dict[str, Any]:
     return row | {
         "number": row["incident__number"],
         "version": row["incident__version"],
-        "title": category.name if category else "",
-        "address": row["incident__address"] or row["incident__description"][:60],
+        "title": titled(category.name if category else "", component),
+        "address": row["incident__address"]
+        or (component.place if component is not None else row["incident__description"][:60]),
         "place": " / ".join(p for p in places if p),
         "chip": chip,
         "state_label": str(Ticket.State(row["state"]).label),

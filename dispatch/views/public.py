@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 from dispatch import loop
 from dispatch.actors import Actor, actor_by_link
 from dispatch.cases import Case
+from dispatch.component_words import titled
 from dispatch.forms import ActionForm, ReportForm
 from dispatch.offers import open_actions
 from dispatch.selectors import Entry, case_view
@@ -126,9 +127,21 @@ def scan(request: HttpRequest, qr_token: str) -> HttpResponse:
 
 
 def _scan_page(request: HttpRequest, component: Component, form: ReportForm, *, status: int = 200) -> HttpResponse:
+    book, place = catalogue(), areas.full_name(component.area_id)
+    own = book.category_of_component(component.type_code)
+    # the one that the code stands for need not be looked for; nor the one that was chosen in its place
+    chosen = book.category_by_code(str(form["category"].value() or "")) if own is not None else None
+    centre = areas.index().centre_for(component.area_id)
     context = {
-        "component": component, "place": areas.full_name(component.area_id), "form": form, "categories": categories(),
-    }  # fmt: skip
+        "component": component,
+        "title": component.name or (own.name if own is not None else ""),
+        "place": place,
+        "address": "" if component.address in place else component.address,
+        "chosen": chosen.name if chosen is not None and chosen.is_reportable else "",
+        "centre": centre.name if centre is not None else "",
+        "form": form,
+        "categories": categories(),
+    }
     return show(request, "pages/scan.html", context, status=status)
 
 
@@ -214,7 +227,9 @@ def _link_page(
             "now": now,
             "token": token,
             "incident": case.incident,
-            "title": category.name if category else "",
+            "title": titled(category.name if category else "", view.component),
+            "component": view.component,
+            "words": _own_words(view.journal),
             "said": SAID[Status(case.incident.status)],
             "reply": reply,
             "reason": reason,
@@ -227,6 +242,11 @@ def _link_page(
         },
         status=status,
     )
+
+
+def _own_words(journal: list[Entry]) -> str:
+    """What the reporter wrote himself: not what the desk wrote down for a caller, nor what it corrected since."""
+    return next((e.text for e in journal if e.action == "report" and e.channel == PUBLIC.channel), "")
 
 
 def _ended(entry: Entry) -> bool:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from dispatch.actors import Actor
 from dispatch.views.shell import page, show
-from gridgov.accounts import accounts, lockouts, sessions
+from gridgov.accounts import accounts, demo, lockouts, sessions
 from gridgov.common import address
 from gridgov.common.errors import FieldError, NotFound, NotPermitted
 from gridgov.common.models import User
@@ -112,6 +112,7 @@ def _security(request: HttpRequest, *, initial: dict[str, str] | None = None) ->
         "text": text,
         "accounts": _accounts(text) if text else [],
         "initial": initial,
+        "is_demo": initial is not None and demo.is_demo(),
         "most": MOST,
     }
     return show(request, "pages/security.html", context)

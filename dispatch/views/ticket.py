@@ -79,6 +79,7 @@ def ticket_of(number: str, actor: Actor) -> dict[str, Any]:
         "ticket_label": str(Ticket.State(ticket.state).label),
         "title": parts.title(view),
         "place": parts.place(view),
+        "component": parts.component(view),
         "opening": parts.opening(view),
         "chip": parts.chip(view, now),
         "badges": parts.badges(view),

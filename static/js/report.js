@@ -27,7 +27,12 @@ function locate(button, words) {
 }
 
 if (form) {
-  categoryBox(form.elements.category, JSON.parse(form.dataset.categories), { beside: true });
+  // where the category is known already, only the search stands behind "another category"
+  const chosen = form.querySelector("[data-chosen]");
+  categoryBox(form.elements.category, JSON.parse(form.dataset.categories), { beside: !chosen });
+  form.elements.category.addEventListener("change", ({ target }) => {
+    if (chosen) chosen.textContent = target.selectedOptions[0]?.label ?? "";
+  });
   const button = form.querySelector("[data-locate]");
   if (button && "geolocation" in navigator) locate(button, form.querySelector("[data-locate-words]"));
 }

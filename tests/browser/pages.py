@@ -28,6 +28,7 @@ class Stage:
     evidence: str
     token: str
     code: str
+    lamp: int
     grid: int
 
     @classmethod
@@ -64,6 +65,7 @@ class Stage:
             evidence=f"{number}/{seq}",
             token=world.case(numbers["closed"]).reporter.token,
             code=lamp.qr_token,
+            lamp=lamp.pk,
             grid=lamp.area_id,
         )
 
@@ -149,7 +151,7 @@ def _sent_empty(form: str) -> Callable[[Page], None]:
 
 
 def _without_category(page: Page) -> None:
-    page.locator("[name=category]").select_option("")
+    page.locator("[name=category]").evaluate("select => { select.value = '' }")
     _sent_empty("main form")(page)
 
 
@@ -307,6 +309,9 @@ def visits(stage: Stage) -> Mapping[str, list[Visit]]:
             Visit("/admin/"),
             Visit("/admin/grids/area/"),
             Visit(f"/admin/grids/area/{stage.grid}/map/"),
+            Visit("/admin/grids/component/"),
+            Visit(f"/admin/grids/component/{stage.lamp}/change/"),
+            Visit(f"/admin/grids/component/plates/?ids={stage.lamp}"),
             Visit("/admin/incidents/category/"),
             Visit("/admin/dispatch/routingrule/"),
         ],

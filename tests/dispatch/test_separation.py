@@ -3,6 +3,7 @@
 import pytest
 
 from dispatch import loop, requests, tickets
+from dispatch.offers import open_actions
 from gridgov.common.errors import DomainError, FieldError, NotFound, NotPermitted
 from grids.capabilities import Capability
 from incidents.models import JournalEntry
@@ -105,6 +106,30 @@ def test_who_dispatched_before_a_recall_does_not_close_by_another_action_either(
         case.do("answer", "all_hats", note="请到窗口")
     assert refused.value.missing == "separation:dispatcher"
     case.do("answer", "acceptor", note="请到窗口")
+
+
+def test_who_answered_directly_does_not_rate_the_answer(world: World) -> None:
+    _hire(world, "colleague", ("acceptor", "620901"))
+    case = Journey(world, category="0301")
+    case.do("answer", "acceptor", note="请带身份证到窗口办理")
+    with pytest.raises(NotPermitted) as refused:
+        case.do("evaluate", "acceptor", result="satisfied")
+    assert refused.value.missing == "separation:answerer"
+    offered = {
+        by: {offer.action for offer in open_actions(loop.read(case.number, world.actor(by)), world.actor(by))}
+        for by in ("acceptor", "colleague")
+    }
+    assert "evaluate" not in offered["acceptor"]
+    assert "evaluate" in offered["colleague"]
+    case.do("evaluate", "colleague", result="satisfied")
+
+
+def test_who_answered_what_was_then_handled_by_others_may_rate_it(world: World) -> None:
+    case = Journey(world, category="0301")
+    case.do("answer", "acceptor", note="请带身份证到窗口办理")
+    case.do("reopen", "acceptor", reason="窗口不受理")
+    case.to("closed", standard="0301-1")
+    case.do("evaluate", "acceptor", result="satisfied")
 
 
 @pytest.mark.parametrize(

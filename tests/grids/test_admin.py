@@ -6,8 +6,9 @@ from django.urls import reverse
 
 from gridgov.common import read_only
 from gridgov.common.models import AuditEntry
-from grids.models import Area, AreaMembership, Place, ServiceZone
+from grids.models import Area, AreaMembership, Component, Place, ServiceZone
 from grids.spatial import areas
+from incidents.catalogue_services import save_category
 from tests.grids.cities import area, make_city
 
 pytestmark = pytest.mark.django_db
@@ -105,6 +106,8 @@ WRITTEN = [
 @pytest.mark.parametrize(("model", "given", "other", "changes"), WRITTEN)
 def test_created_changed_and_deleted_stand_in_the_trail(admin_client, city, model, given, other, changes):
     kind = {"codepattern": "pattern"}.get(model, model)
+    save_category(code="C01", name="公用设施", kind="component")
+    save_category(code="C0101", name="井盖", kind="component", parent="C01")
     rows = apps.get_model("grids", model).objects
     rows.all().delete()
     given = {"root": city.pk, **POINT, **given}
@@ -190,3 +193,36 @@ def test_areas_of_a_district_are_filtered_together(admin_client, city):
     assert found.count() == Area.objects.filter(path__startswith=district.path).count()
     for nonsense in ("x", "0", "99999999999999999999"):
         assert admin_client.get(reverse("admin:grids_area_changelist"), {"district": nonsense}).status_code == 200
+
+
+# --- types of components ---------------------------------------------------------------------------------------
+
+
+def test_component_is_of_a_type_of_the_catalogue(admin_client, city):
+    save_category(code="C01", name="公用设施", kind="component")
+    save_category(code="C0118", name="路灯", kind="component", parent="C01")
+    save_category(code="E01", name="市容环境", kind="event")
+    save_category(code="E0101", name="暴露垃圾", kind="event", parent="E01")
+    url = reverse("admin:grids_component_add")
+    page = admin_client.get(url).text
+    assert '<optgroup label="公用设施">' in page
+    assert '<option value="0118">0118 路灯</option>' in page
+    assert "暴露垃圾" not in page
+    data = {"root": city.pk, "code": "L1", "state": "intact", "lon": "104.005", "lat": "36.005", "attributes": "{}"}
+    for wrong in ("", "9999", "E0101"):
+        answer = admin_client.post(url, data | {"type_code": wrong})
+        assert list(answer.context["adminform"].form.errors) == ["type_code"], wrong
+    assert "类别目录里没有部件类别“E0101”" in answer.text
+    assert admin_client.post(url, data | {"type_code": "0118"}).status_code == 302
+    assert Component.objects.get().type_code == "0118"
+
+
+def test_component_of_a_type_that_came_by_import_keeps_it(admin_client, city):
+    given = {"root": city, "code": "L1", "lon": 104.005, "lat": 36.005, "area": area("110101001001001")}
+    held = Component.objects.create(type_code="0777", **given)
+    url = reverse("admin:grids_component_change", args=[held.pk])
+    assert '<option value="0777" selected>0777</option>' in admin_client.get(url).text
+    data = {"root": city.pk, "code": "L1", "state": "damaged", "lon": "104.005", "lat": "36.005", "attributes": "{}"}
+    assert admin_client.post(url, data | {"type_code": "0778"}).status_code == 200
+    assert admin_client.post(url, data | {"type_code": "0777"}).status_code == 302
+    assert Component.objects.get().state == "damaged"

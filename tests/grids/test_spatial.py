@@ -153,7 +153,16 @@ def test_reference_data_by_id(city):
     assert [child.code for child in areas.children(street.pk)] == ["110101001001", "110101001002"]
     assert len(list(areas.subtree(street.pk))) == 1 + 2 + 4
     assert areas.get(street.pk).path == f"/{city.pk}/{street.parent_id}/{street.pk}/"
-    assert areas.full_name(street.pk) == "110101110101001"
+    assert areas.full_name(street.pk) == "110101001"
+
+
+def test_full_name_says_once_what_a_name_repeats_of_the_one_above(city):
+    names = {"110101": "西固区", "110101001": "陈坪街道", "110101001001": "西固中路社区", GRID: "西固中路社区第1网格"}
+    for code, name in names.items():
+        services.change_area(area=area(code), by=None, name=name)
+    assert areas.full_name(area(GRID).pk) == "西固区陈坪街道西固中路社区第1网格"
+    assert areas.full_name(area("110101001001").pk) == "西固区陈坪街道西固中路社区"
+    assert areas.full_name(city.pk) == areas.name(city.pk)
 
 
 def test_centre_is_the_nearest_desk_at_or_above_the_level(city):

@@ -13,6 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from gridgov.common import clock
 from gridgov.common.models import ReferenceRevision
 from reporting import boards, selectors, shared
+from reporting.history import Ref
+from reporting.indicators import Figure, Unit
+from reporting.views import present
 from tests.reporting.walks import Walk
 
 pytestmark = pytest.mark.django_db
@@ -263,3 +266,21 @@ def test_number_of_a_moment_that_has_passed_stays_what_it_was(world, sign_in):
     for context in (before, after):
         assert [(row.number, row.status) for row, *_rest in context["rows"]] == [(number, "reported")]
     assert leader.get("/dashboard/figures/standing/?stage=accept").context["count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "said"),
+    [
+        (42, 2, "↑ 40 较昨日同时"),
+        (1, 9, "↓ 8 较昨日同时"),
+        (40, 10, "↑ 30（300%） 较昨日同时"),
+        (12, 15, "↓ 3（20%） 较昨日同时"),
+        (3, 0, "↑ 3 较昨日同时"),
+        (3, 3, "与昨日同时持平"),
+    ],
+)
+def test_growth_is_a_share_only_of_ten_or_more(now, before, said):
+    def counted(many: int) -> Figure:
+        return Figure(Unit.CASES, tuple(Ref(str(number), 1) for number in range(many)))
+
+    assert present.step(boards.Trend(counted(now), counted(before)), "昨日同时") == said

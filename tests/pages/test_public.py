@@ -61,6 +61,38 @@ def test_scan_lists_categories_by_their_class_and_can_be_searched_by_initials(co
     assert ["0102", "路灯", "公用设施", "|ld"] in rows
 
 
+def test_scan_shows_the_components_category_as_chosen_and_the_list_behind_it(component):
+    path = f"/c/{component.qr_token}/"
+    page = Client().get(path).text
+    assert "<b data-chosen>路灯</b>" in page
+    assert "换一个类别</summary>" in page
+    # sent without one it asks again, and nothing is chosen
+    page = Client().post(path, {"source": "qr", "category": "", "description": "灯不亮"}).text
+    assert "data-chosen" not in page
+    assert "请选择类别" in page
+    Component.objects.update(type_code="9999")
+    page = Client().get(path).text
+    assert "data-chosen" not in page
+    assert 'name="category"' in page
+
+
+def test_scan_keeps_the_category_that_was_chosen_in_its_place(component):
+    given = {"source": "qr", "category": "0101", "reporter_phone": "x" * 40}
+    page = Client().post(f"/c/{component.qr_token}/", given).text
+    assert "<b data-chosen>井盖缺失</b>" in page
+
+
+def test_scan_says_who_runs_it_where_it_stands_and_in_two_languages(component):
+    page = Client().get(f"/c/{component.qr_token}/").text
+    assert "由甲一街道网格治理指挥中心受理" in page
+    assert "12345" in page
+    assert 'action="/language/"' in page
+    assert "甲区甲一街道甲一西社区甲一西第1网格 · 西固中路 302 号" in page
+    Component.objects.update(address="甲一街道甲一西社区")  # nothing but what stands there already
+    page = Client().get(f"/c/{component.qr_token}/").text
+    assert page.count("甲一西社区") == 1
+
+
 def test_scan_of_an_unknown_code_is_not_found(world):
     assert Client().get("/c/no-such-code/").status_code == 404
 
@@ -94,6 +126,29 @@ def test_link_says_the_state_in_plain_words_and_names_nobody(world):
         assert name not in page, name
     assert Client().get(f"/r/{token[::-1]}0/").status_code == 404
     assert Client().get(f"/cases/{number}/").status_code == 302
+
+
+def test_link_shows_the_reporters_own_words_and_the_component(world, component):
+    given = {"source": "qr", "category": "0102", "description": "三天不亮\n请来看看"}
+    path = Client().post(f"/c/{component.qr_token}/", given).url
+    number = Incident.objects.get().number
+    for _time in range(2):
+        page = Client().get(path).text
+        assert "你上报的情况" in page
+        assert "三天不亮\n请来看看" in page
+        assert f"路灯（{component.code}） · 西固中路 302 号" in page
+        assert "<h1>路灯</h1>" in page
+        assert 'action="/language/"' in page
+        # what the desk writes in its place is not his
+        world.perform(number, "amend", "acceptor", description="王女士称路灯不亮", reason="电话核实")
+    assert "王女士称" not in Client().get(path).text
+
+
+def test_link_does_not_show_what_the_desk_wrote_down_for_a_caller(world):
+    number = world.report(description="来电人情绪激动", reporter_name="王女士", reporter_phone="13893122716")
+    page = Client().get(f"/r/{world.case(number).reporter.token}/").text
+    assert "来电人情绪激动" not in page
+    assert "你上报的情况" not in page
 
 
 def test_reporter_judges_once(world):

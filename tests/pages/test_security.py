@@ -8,7 +8,7 @@ from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from dispatch import reporters
-from gridgov.accounts import second_factor
+from gridgov.accounts import demo, second_factor
 from gridgov.accounts.models import PasswordRecord, Session
 from gridgov.common import audit
 from gridgov.common.models import AuditEntry, User
@@ -68,6 +68,17 @@ def test_new_password_is_shown_once_and_must_be_replaced(world, sign_in):
     assert PasswordRecord.objects.get(user=world.people["acceptor"]).is_initial
     client = Client()
     assert client.post("/login/", {"username": "acceptor", "password": initial}).url == "/login/password/"
+    assert "本人首次登录时须更换" in shown.text
+    assert "演示数据" not in shown.text
+
+
+def test_new_password_in_a_demonstration_is_not_said_to_be_replaced(world, sign_in):
+    audit.record(action=demo.MARKED, object_type=demo.TYPE, detail={"seed": 1})
+    shown = sign_in("security_admin").post(account(world, "password"), {"reason": "本人遗忘"})
+    assert "这是演示数据，登录时不要求更换密码，也不要求绑定动态验证码" in shown.text
+    assert "须更换" not in shown.text
+    given = {"username": "acceptor", "password": shown.context["initial"]["password"]}
+    assert Client().post("/login/", given).url not in ("/login/password/", "/login/enrol/")
 
 
 def test_nobody_handles_his_own_account_or_one_without_the_role(world, sign_in):

@@ -253,7 +253,7 @@ def _counters(tally: Tally, shown: Dashboard, lives: list[Life], end: datetime, 
             tally.figure(f"counter {who} {key}/{name}/before", trend.before, earlier[key], end, told)
             was, gone = len(earlier[key][0]), len(said[key][0]) - len(earlier[key][0])
             tally.same(f"counter {who} {key}/{name}/trend", (trend.difference, trend.change),
-                       (gone, gone / was if was else None))  # fmt: skip
+                       (gone, gone / was if was >= 10 else None))  # fmt: skip
 
 
 def _midnight(at: datetime) -> datetime:

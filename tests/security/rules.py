@@ -367,6 +367,7 @@ def _admin() -> Iterator[Rule]:
     # 400: nothing is drawn
     yield Rule("admin:grids_area_map_check", SYSTEM, kwargs=here, method="POST", data={}, ok=(400,))
     yield Rule("admin:grids_area_map_save", SYSTEM, kwargs=here, method="POST", data={}, ok=(400,))
+    yield Rule("admin:grids_component_plates", SYSTEM, query="?ids={plate}")
     for model, (able, may) in ADMIN.items():
         row = {"object_id": f"{{row:{model}}}"}
         yield Rule(f"admin:{model}_changelist", able)

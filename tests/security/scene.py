@@ -89,7 +89,7 @@ def _case(world: World, place: str) -> dict[str, Any]:
         "number": number, "accepted": other, "version": case.version, "other_version": world.case(other).version,
         "attachment": photo, "request": asked, "joint": tickets.get(is_lead=False).pk,
         "clock": Clock.objects.filter(incident=case, kind="handle").latest("pk").pk, "entry": entry.pk,
-        "delivery": delivery.pk, "token": case.reporter.token, "component": component.qr_token,
+        "delivery": delivery.pk, "token": case.reporter.token, "component": component.qr_token, "plate": component.pk,
         "area": world.areas["620901" if place == IN else "620902"].pk, "seq": 1, "lon": lon, "lat": lat,
         "signed": media_links.make(attachment_id=photo, by=world.actor(acceptor)).signed,
     }  # fmt: skip
