@@ -13,7 +13,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from dispatch import loop
+from dispatch import payload as read_payload
 from dispatch.actors import Actor
+from dispatch.cases import Case
+from dispatch.steps import level_after
 from gridgov.common import clock
 from gridgov.common.errors import Conflict, DomainError, FieldError, NotFound
 from incidents.models import JournalEntry
@@ -36,7 +39,8 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What became of one case. ``result``: would_pass, done, already or refused; ``extra``: who was faster."""
+    """What became of one case. ``result``: would_pass, done, already or refused; ``message``: why not, or what will
+    become of it; ``extra``: who was faster."""
 
     number: str
     result: str
@@ -64,7 +68,8 @@ def apply(
 
     FieldError, with nothing done: no such action or not for many, too many cases, a case twice, a field of one case.
     """
-    wanted, given = _wanted(action), dict(payload or {})
+    wanted = _wanted(action)
+    given = {name: value for name, value in (payload or {}).items() if value not in (None, "", [])}
     numbers = [item.number for item in items]
     if not numbers or len(numbers) > LIMIT:
         raise FieldError("cases", _("一次可办1到%(limit)s件") % {"limit": LIMIT})
@@ -92,6 +97,8 @@ def _done_before(action: Action, numbers: list[str], given: Mapping[str, Any], b
         return {(number, version - 1) for number, version in found.values_list("incident__number", "version")}
     text = str(given.get("note") or given.get("reason") or "").strip()
     same = found.filter(recorded_at__gte=clock.now() - REPEATED_WITHIN, text=text)
+    if "level" in given:
+        same = same.filter(payload__level=read_payload.integer("level", given["level"]))
     return set(same.values_list("incident__number", "version"))
 
 
@@ -106,7 +113,8 @@ def _row(
             return Row(number, "already", "already", said, case.incident.status, case.incident.version)
         if dry_run:
             case = loop.rehearse(number=number, action=action, by=by, version=version, **given)
-            return Row(number, "would_pass", status=case.incident.status, version=case.incident.version)
+            said = _promise(case, action, given)
+            return Row(number, "would_pass", "", said, case.incident.status, case.incident.version)
         done = loop.perform(number=number, action=action, by=by, version=version, **given)
     except NotFound as refusal:  # it may have been moved out of sight by this very step
         if (number, version) in before:
@@ -116,3 +124,11 @@ def _row(
         extra = dict(refusal.extra) if isinstance(refusal, Conflict) else None
         return Row(number, "refused", refusal.code, str(refusal.message), extra=extra)
     return Row(number, "done", status=done.status, version=done.version)
+
+
+def _promise(case: Case, action: Action, given: Mapping[str, Any]) -> str:
+    """What the action will make of the case, where that differs from case to case."""
+    if action is not Action.SUPERVISE:
+        return ""
+    now, then = case.incident.supervision_level, level_after(case, given)
+    return _("督办 %(now)s 级 → %(level)s 级") % {"now": now, "level": then}

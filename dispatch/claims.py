@@ -74,6 +74,12 @@ def may_claim(case: Case, by: Actor) -> bool:
     return True
 
 
+def is_of_the_desk(case: Case, by: Actor) -> bool:
+    """Whether the case is at a desk where ``by`` works himself, not only one that he supervises."""
+    able = AT_DESK.get(Status(case.incident.status), ())
+    return any(by.may(capability, chain_for(case, capability)) for capability in able)
+
+
 def renew(*, number: str, by: Actor) -> Hold:
     """The lease of ``by`` runs anew from now. Conflict ``claimed`` or ``not_claimed`` where it had ended."""
     case = read(number, by)

@@ -245,6 +245,11 @@ def _choice(
         if len(choices) == 1:
             initial = choices[0][0]
         return forms.ChoiceField(choices=choices, initial=initial, widget=forms.RadioSelect, **common)
+    if spec.name == "level":
+        # what will happen is said, and nothing else is sent: a colleague may raise it meanwhile
+        said = {"invalid_choice": _("督办级别已变，请从现有的级别里选")}
+        common["error_messages"] = common["error_messages"] | said
+        return forms.ChoiceField(choices=choices, initial=choices[0][0], **common)
     blank = _("不改") if offer.action == "amend" or spec.name == "category" else _("请选择")
     if not spec.required and offer.action != "amend" and spec.name != "category":
         blank = _("由系统安排") if spec.name == "verifier" else _("不指定")

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dispatch.actors import Actor
 from dispatch.cases import Case
-from dispatch.parties import separation_bar, standing
-from dispatch.steps import EXTENSION_LIMIT, IMPOSE_AFTER_RETURNS, REOPEN_LIMIT
+from dispatch.parties import held_from, separation_bar, standing
+from dispatch.steps import EXTENSION_LIMIT, IMPOSE_AFTER_RETURNS, REOPEN_LIMIT, SUPERVISION_LEVELS, level_after
 from incidents.catalogue import catalogue
 from incidents.workflow import (
     ASKED_BY,
@@ -48,7 +49,6 @@ KINDS = {
     "lat": "float",
 }
 CHOICES = {
-    "level": {str(n): str(n) for n in range(1, 5)},
     "clocks": {"keep": gettext_lazy("保留已用时间"), "restart": gettext_lazy("重新起算")},
     "crs": {"wgs84": "WGS-84 / CGCS2000", "gcj02": "GCJ-02", "bd09": "BD-09"},
     "result": {key: text for key, text in RESULTS.items() if key != "not_rated"},
@@ -68,23 +68,30 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class OpenAction:
-    """An action, or with ``request`` an application for one, that is open to a person now."""
+    """An action, or with ``request`` an application for one, that is open to a person now.
+
+    ``held_by``: the colleague whose claim keeps the person from doing it as long as it lasts.
+    """
 
     action: str
     label: str
     stage: str
     fields: tuple[Field, ...]
     request: bool = False
+    held_by: str = ""
 
 
 def open_actions(case: Case, by: Actor) -> list[OpenAction]:
     """What ``by`` may do now, in the table's order; what he may ask for comes last."""
     status = Status(case.incident.status)
     acts = [
-        OpenAction(line.action.value, str(line.action.label), line.stage.value, _fields(line, case))
+        OpenAction(
+            line.action.value, str(line.action.label), line.stage.value, _fields(line, case),
+            held_by=hold.name if (hold := held_from(case, line, standing(case, line.who, by), by)) else "",
+        )
         for line in available(status)
         if not line.granted and _fits(line, case, by)
-    ]
+    ]  # fmt: skip
     return acts + _requests(case, by, status)
 
 
@@ -145,10 +152,25 @@ def _field(name: str, required: bool, line: Transition, case: Case) -> Field:
         kind, choices = "choice", {key: str(text) for key, text in REJECT_REASONS.items()}
     if name == "milestone":
         choices = {m["key"]: m["label"] for m in _waiting_milestones(case)}
+    if name == "level":
+        choices = _levels(case)
     if name == "waive" or (name == "attachments" and line.action is Action.FEED_BACK):
         required = required or name == "waive" or _after_photos(case) > 0
     said = {key: str(text) for key, text in choices.items()} if choices else None
     return Field(name, str(FIELD_LABELS[name]), required, kind, said)
+
+
+def _levels(case: Case) -> dict[str, str]:
+    """The levels that a supervision can give the case, the usual one first: one higher, which its label says."""
+    current = case.incident.supervision_level
+    usual = level_after(case, {})
+    found = {str(usual): _("升一级（现 %(now)s 级 → %(level)s 级）") % {"now": current, "level": usual}}
+    if usual == current:
+        return {str(usual): _("%(level)s 级（不变，已是最高）") % {"level": current}}
+    if current:
+        found[str(current)] = _("%(level)s 级（不变）") % {"level": current}
+    higher = range(usual + 1, SUPERVISION_LEVELS + 1)
+    return found | {str(level): _("%(level)s 级") % {"level": level} for level in higher}
 
 
 def _after_photos(case: Case) -> int:

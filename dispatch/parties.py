@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dispatch.actors import Actor
-from dispatch.cases import Case
+from dispatch.cases import Case, Hold
 from gridgov.common.errors import Conflict, NotPermitted
 from grids.capabilities import Capability
 from incidents.models import Incident
@@ -118,8 +118,8 @@ def not_held(case: Case, line: Transition, as_what: Who, by: Actor) -> None:
     It bars who acts by a capability of his posting. It bars neither the system nor who acts because of what he is to
     the case (its handler, checker, verifier, reporter), and no note and no supervision, which move nothing.
     """
-    hold = case.claim
-    if hold is None or hold.user_id == by.user_id or not line.bumps or isinstance(as_what, Party):
+    hold = held_from(case, line, as_what, by)
+    if hold is None:
         return
     raise Conflict(
         _("%(who)s已认领本案，认领到期或被接管前由其办理") % {"who": hold.name},
@@ -129,6 +129,14 @@ def not_held(case: Case, line: Transition, as_what: Who, by: Actor) -> None:
         until=hold.until,
         version=case.incident.version,
     )
+
+
+def held_from(case: Case, line: Transition, as_what: Who | None, by: Actor) -> Hold | None:
+    """The claim of a colleague that bars ``by`` from the action; None where nothing does."""
+    hold = case.claim
+    if hold is None or hold.user_id == by.user_id or not line.bumps or isinstance(as_what, Party):
+        return None
+    return hold
 
 
 # --- separation of duties ---------------------------------------------------------------------------------------

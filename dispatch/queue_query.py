@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from dispatch.actors import Actor
 from dispatch.views.desk_table import DESKS, Desk
+from dispatch.views.words import SOON
 from dispatch.visibility import cases_of
 from gridgov.common.errors import FieldError
 from grids import permissions
@@ -22,7 +23,7 @@ from incidents.catalogue import CategorySpec, catalogue
 from incidents.models import Incident
 from incidents.workflow import OPEN, Status
 
-PARAMETERS = ("scope", "status", "area", "category", "component", "overdue")
+PARAMETERS = ("scope", "status", "area", "category", "component", "overdue", "soon")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Asked:
     category: CategorySpec | None = None
     component: str = ""
     overdue: bool = False
+    soon: bool = False
     is_void: bool = False
 
 
@@ -71,7 +73,7 @@ def checked(desk: Desk, query: Any) -> dict[str, str]:
 def _is_right(desk: Desk, name: str, value: str) -> bool:
     if name == "scope":
         return value == "below"
-    if name == "overdue":
+    if name in ("overdue", "soon"):
         return value == "1"
     return not asked(desk, {name: value}).is_void
 
@@ -93,6 +95,7 @@ def asked(desk: Desk, query: Mapping[str, str]) -> Asked:
         category=category,
         component=component,
         overdue=bool(given["overdue"]),
+        soon=bool(given["soon"]),
         is_void=any(given[name] and not value for name, value in found.items()),
     )
 
@@ -128,6 +131,8 @@ def narrowed(cases: QuerySet[Incident], to: Asked, *, now: datetime) -> QuerySet
         conditions["component__code"] = to.component
     if to.overdue:
         conditions["due_at__lt"] = now
+    elif to.soon:
+        conditions |= {"due_at__gte": now, "due_at__lt": now + SOON}
     return cases.filter(**conditions)
 
 

@@ -426,13 +426,19 @@ def centres_next_to(case: Case) -> list[int]:
     return ([above.id] if above else []) + below
 
 
-def _supervise(asked: Asked) -> Step:
-    current = asked.case.incident.supervision_level
-    level = (
-        read.integer("level", asked.given["level"]) if "level" in asked.given else min(current + 1, SUPERVISION_LEVELS)
-    )
+def level_after(case: Case, given: Mapping[str, Any]) -> int:
+    """The level that a supervision gives the case: the one asked for, else one higher, never a lower. FieldError."""
+    current = case.incident.supervision_level
+    level = read.integer("level", given["level"]) if "level" in given else min(current + 1, SUPERVISION_LEVELS)
     if not 1 <= level <= SUPERVISION_LEVELS:
         raise FieldError("level", _("督办级别须在1到%(most)s之间") % {"most": SUPERVISION_LEVELS})
+    if level < current:
+        raise FieldError("level", _("本案现为督办%(now)s级，级别不能降低") % {"now": current}, code="lower")
+    return level
+
+
+def _supervise(asked: Asked) -> Step:
+    level = level_after(asked.case, asked.given)
     facts: dict[str, Any] = {"level": level}
     if "until" in asked.given:
         until = read.instant("until", asked.given["until"])

@@ -6,8 +6,8 @@ from django.http import HttpRequest, HttpResponse
 
 #: Photos are taken and places are found on pages of ours; nothing else of the machine is asked for.
 PERMISSIONS = (
-    "accelerometer=(), autoplay=(), bluetooth=(), camera=(self), display-capture=(), geolocation=(self), gyroscope=(), "
-    "hid=(), magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=()"
+    "accelerometer=(), autoplay=(), camera=(self), display-capture=(), geolocation=(self), gyroscope=(), hid=(), "
+    "magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=()"
 )
 #: For what the pages' own policy (dispatch.views.shell) does not reach: the API, the admin pages, errors.
 CONTENT = (

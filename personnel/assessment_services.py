@@ -274,6 +274,7 @@ def reply(
 ) -> Assessment:
     """The worker has said what he has to say, once. ``revision``: of the row that he looked at.
 
+    His days are how long publication waits for him; after them he may still reply, until it is published.
     Raises NotFound, NotPermitted, FieldError, Conflict.
     """
     at = at or clock.now()
@@ -366,6 +367,8 @@ def _mark(row: Assessment, mark: str | int, reason: str) -> tuple[int, str]:
         raise FieldError("mark", _("没有得分，不能加减分"))
     if not hundredths:
         return 0, ""
+    if not reason.strip():
+        raise FieldError("reason", _("有加减分时须写理由"), code="required")
     return int(hundredths), _text("reason", reason, REASON_LIMIT)
 
 

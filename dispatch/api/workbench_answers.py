@@ -38,7 +38,9 @@ class ViewBody(Body):
 
     desk = Text(max_length=20)
     name = Text(max_length=40)
-    query = s.JSONField(required=False, help_text=_("队列网址的参数：scope、status、area、category、overdue"))
+    query = s.JSONField(
+        required=False, help_text=_("队列网址的参数：scope、status、area、category、component、overdue、soon")
+    )
     area = Integer(required=False, allow_null=True, min_value=1)
     role = Text(required=False, allow_blank=True, max_length=30)
     position = Integer(required=False)

@@ -151,7 +151,8 @@ def act(request: HttpRequest, number: str, action: str) -> HttpResponse:
     def carry_out(payload: dict[str, Any]) -> None:
         loop.perform(number=number, action=action, by=actor, version=form.cleaned_data.get("version"), **payload)
 
-    return _try(request, case, form, carry_out, done=_("%(action)s：已完成。") % {"action": offer.label})
+    done = _("%(action)s：已完成。") % {"action": offer.label}
+    return _try(request, case, form, carry_out, done=done, action=action)
 
 
 @page
@@ -174,7 +175,9 @@ def ask(request: HttpRequest, number: str, kind: str) -> HttpResponse:
     return _try(request, case, form, carry_out, done=_("%(kind)s：已提交，等待审批。") % {"kind": offer.label})
 
 
-def _try(request: HttpRequest, case: Case, form: ActionForm, carry_out: Any, *, done: str) -> HttpResponse:
+def _try(
+    request: HttpRequest, case: Case, form: ActionForm, carry_out: Any, *, done: str, action: str = ""
+) -> HttpResponse:
     number = case.incident.number
     try:
         payload = form.payload()
@@ -190,13 +193,14 @@ def _try(request: HttpRequest, case: Case, form: ActionForm, carry_out: Any, *, 
         return _clashed(request, number, form, conflict)
     except NotPermitted as refusal:
         return _shown(request, number, bound=form, problem=str(refusal.message), status=403)
-    return _done(request, number, done)
+    return _done(request, number, done, action)
 
 
-def _done(request: HttpRequest, number: str, words: str) -> HttpResponse:
-    """It is done: said on the next page, or to the script that asked."""
+def _done(request: HttpRequest, number: str, words: str, action: str = "") -> HttpResponse:
+    """It is done: said on the next page, or to the script that asked, with what takes ``action`` back."""
     if panel.is_panel(request):
-        return guarded(JsonResponse({"done": words, "number": number, "undo": panel.undo_of(number, request.actor)}))
+        undo = panel.undo_of(number, request.actor, action) if action else None
+        return guarded(JsonResponse({"done": words, "number": number, "undo": undo}))
     messages.success(request, words)
     return _onward(request, number)
 

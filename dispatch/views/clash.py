@@ -19,7 +19,10 @@ PROSE = ("reason", "note", "description", "address")
 
 @dataclass(slots=True)
 class Clash:
-    """``typed``: label and value of all that was filled in; ``words``: what of it is prose, for a note."""
+    """``typed``: label and value of all that was filled in; ``words``: what of it is prose, for a note.
+
+    ``held_by``: the colleague whose claim is in the way; until it ends nothing can be sent.
+    """
 
     message: str
     who: str
@@ -30,6 +33,7 @@ class Clash:
     words: str
     is_still_open: bool
     may_note: bool
+    held_by: str = ""
     changed: list[Changed] = field(default_factory=list)
 
 
@@ -57,6 +61,7 @@ def clash_of(
         words="\n".join(words for _name, words in prose),
         is_still_open=is_still_open,
         may_note=any(offer.action == Action.NOTE for offer in open_actions(case, by)),
+        held_by=(extra.get("actor") or "") if conflict.code == "claimed" else "",
         changed=changes_since(number=case.incident.number, by=by, version=version).fields if version else [],
     )
 

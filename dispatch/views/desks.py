@@ -94,6 +94,7 @@ def cases(request: HttpRequest, desk: Desk) -> dict[str, Any]:
     rows, after = _page(found, asked.get("after", ""))
     for pk, hold in claims.of_cases(row["id"] for row in rows).items():
         next(row for row in rows if row["id"] == pk)["claimed_by"] = hold.name
+    has_filter = any(asked.get(name) for name in queue_query.PARAMETERS if name != "scope")
     beyond, gone = _touched(request, found, {row["number"] for row in rows})
     return {
         "now": now,
@@ -102,6 +103,8 @@ def cases(request: HttpRequest, desk: Desk) -> dict[str, Any]:
         "count": len(rows),
         "counts": counts,
         "after": after,
+        # how many follow is known without counting where nothing is filtered
+        "rest": counts["all"] - len(rows) if after and not asked.get("after") and not has_filter else None,
         "query": _query(asked, drop=("after", "touched")),
         "live_statuses": " ".join(wanted.statuses),
         "beyond": " ".join(beyond),
@@ -111,7 +114,10 @@ def cases(request: HttpRequest, desk: Desk) -> dict[str, Any]:
         "status": wanted.status,
         "status_choices": [(s.value, s.label) for s in (*desk.statuses, *desk.watched)],
         "scope": asked.get("scope", ""),
-        "has_filter": any(asked.get(name) for name in queue_query.PARAMETERS if name != "scope"),
+        "has_filter": has_filter,
+        # the tiles count everything, whatever else is filtered
+        "is_narrowed": any(asked.get(name) for name in ("status", "area", "category", "component")),
+        "has_paused": Status.SUSPENDED in desk.statuses,
         "area_choices": _area_choices(request.actor, desk),
         "category_choices": _category_choices(),
     }
@@ -140,6 +146,7 @@ def _filters_of(wanted: queue_query.Asked) -> dict[str, Any]:
         "category_name": category.name if category else "",
         "component": wanted.component,
         "overdue": wanted.overdue,
+        "soon": wanted.soon,
     }
 
 
@@ -335,6 +342,7 @@ def _requests(request: HttpRequest, desk: Desk) -> HttpResponse:
         "pages/requests.html",
         {
             "now": now, "desk": desk, "rows": rows, "counts": counts, "after": following, "is_first": not after,
+            "rest": counts["all"] - len(rows) if following and not after else None,
             "rulings": _rulings(request.actor), "appeals": _appeals(request.actor),
         },
     )  # fmt: skip

@@ -87,6 +87,7 @@ def _listed(request: HttpRequest) -> dict[str, Any]:
         "tab": tab,
         "rows": [_shown(row, now) for row in rows],
         "after": following,
+        "rest": counts[tab] - int(following) if following else None,
         "empty": EMPTY[tab],
         "counts": counts,
         "has_department": bool(actor.department_ids),

@@ -24,15 +24,22 @@ def lease_of(case: Case, actor: Actor) -> dict[str, Any] | None:
         return {"may_claim": True} if claims.may_claim(case, actor) else None
     is_mine = hold.user_id == actor.user_id
     may_seize = not is_mine and actor.may(Capability.SUPERVISE, chain_for(case, Capability.SUPERVISE))
-    return {"hold": hold, "is_mine": is_mine, "may_seize": may_seize}
+    # who took it over without being of the desk can only hand it on
+    is_handed_on = is_mine and not claims.is_of_the_desk(case, actor)
+    return {"hold": hold, "is_mine": is_mine, "may_seize": may_seize, "is_handed_on": is_handed_on}
 
 
-def undo_of(number: str, actor: Actor) -> dict[str, str] | None:
-    """What would take the last step back, if there is such a thing and the person may."""
+def undo_of(number: str, actor: Actor, action: str) -> dict[str, str] | None:
+    """What would take back the step ``action`` that was just done, if there is such a thing and the person may.
+
+    None after what moves nothing: the step before it is not what was just done.
+    """
     try:
         case = loop.read(number, actor)
     except NotFound:  # a checker who has answered, say: no longer his to see
         return None
     last = loop.last_move(case.incident)["action"]
+    if last != action:
+        return None
     offered = undo.offered(case, actor, action=last, version=case.incident.version)
     return {"action": offered[0].action, "label": offered[0].label} if offered else None

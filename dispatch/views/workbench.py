@@ -18,9 +18,10 @@ from django.utils.translation import pgettext
 from dispatch import bulk, claims, queue_query, saved_views
 from dispatch.actors import Actor
 from dispatch.selectors import entry_label, rulings_waiting_for
+from dispatch.steps import SUPERVISION_LEVELS
 from dispatch.views import desks, maps
 from dispatch.views.desk_table import DESKS, Desk
-from dispatch.views.keys import FINDABLE, SHEET
+from dispatch.views.keys import FINDABLE, SHEET, key_of
 from dispatch.views.report import sources_of
 from dispatch.views.shell import desk_url, desks_of, guarded, page, show
 from dispatch.visibility import cases_of, scope_of
@@ -30,7 +31,7 @@ from grids.capabilities import Capability
 from grids.spatial import areas
 from incidents.catalogue import catalogue
 from incidents.models import JournalEntry
-from incidents.workflow import Action
+from incidents.workflow import Action, lines
 
 TICKER = 12
 #: The ticker looks back no longer: what is older is no news.
@@ -46,6 +47,8 @@ BULK = {
     "supervise": (Action.SUPERVISE, Action.NOTE),
     "verify": (Action.NOTE,),
 }
+#: What may be given to all of them, beside the words.
+BULK_FIELDS = ("until", "level")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,18 @@ class Tab:
     url: str
     count: int
     over: int
+
+
+@dataclass(frozen=True, slots=True)
+class BulkStep:
+    """A step for many cases. ``text``: the field that its words go into; ``fields``: what else its form asks."""
+
+    action: str
+    label: str
+    key: str
+    text: str
+    is_text_required: bool
+    fields: str
 
 
 @page
@@ -81,7 +96,9 @@ def workbench(request: HttpRequest, desk: str) -> HttpResponse:
             "key_sheet": SHEET,
             "findable": FINDABLE,
             "views": _views(request, found),
-            "bulk_actions": [(a.value, str(a.label)) for a in BULK.get(found.key, ()) if a in bulk.actions()],
+            "bulk_steps": (steps := _bulk_steps(found)),
+            "bulk_fields": {name for step in steps for name in step.fields.split()},
+            "bulk_levels": range(1, SUPERVISION_LEVELS + 1),
             "map": json.dumps(maps.configuration(request.actor) | _view_of(root), ensure_ascii=False),
             "list_url": reverse("pages:queue", args=[found.key]),
             "share_areas": _share_areas(request.actor),
@@ -103,6 +120,19 @@ def holders(request: HttpRequest) -> HttpResponse:
     seen = dict(cases_of(request.actor, wide=True).filter(number__in=asked).values_list("pk", "number"))
     held = {seen[pk]: hold.name for pk, hold in claims.of_cases(seen).items()}
     return guarded(JsonResponse({"held": held}))
+
+
+def _bulk_steps(desk: Desk) -> list[BulkStep]:
+    """The steps of the desk for many cases, from the workflow table."""
+    found = []
+    for action in (a for a in BULK.get(desk.key, ()) if a in bulk.actions()):
+        needed = [set(line.requires) for line in lines(action)]
+        taken = [{*line.requires, *line.optional} for line in lines(action)]
+        text = "reason" if any("reason" in names for names in needed) else "note"
+        fields = " ".join(name for name in BULK_FIELDS if all(name in names for names in taken))
+        is_required = any(text in names for names in needed)
+        found.append(BulkStep(action.value, str(action.label), key_of(action.value), text, is_required, fields))
+    return found
 
 
 def _view_of(root: Any) -> dict[str, Any]:

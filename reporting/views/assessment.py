@@ -198,15 +198,17 @@ def mine(request: HttpRequest) -> HttpResponse:
             "words": words.row_of(row, past[row.pk], [i["key"] for i in row.month.scheme.items], request.user),
             "base": words.points(row.score),
             "reply_until": services.reply_until(row),
+            "reply_waits": services.reply_waits(row, now),
             "may_reply": row.state == State.REVIEWED,
         }
         for row in rows
     ]
-    waiting = sum(card["may_reply"] for card in cards)
+    waiting = sum(card["reply_waits"] for card in cards)
     context = {
         "now": now,
         "cards": cards,
         "waiting": waiting,
+        "late": sum(card["may_reply"] for card in cards) - waiting,
         "is_leader": request.actor.may_somewhere(Capability.LEAD_GRID),
     }
     return show(request, "reporting/assessment_mine.html", context)

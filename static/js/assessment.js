@@ -91,6 +91,16 @@ async function open(row) {
   }
 }
 
+/** The first field that is at fault, whole and clear of the bar at the foot; whether there is one. */
+function fault(root) {
+  const field = root.querySelector("[aria-invalid]");
+  if (!field) return false;
+  field.closest(".gg-field").scrollIntoView({ block: "center" });
+  field.focus({ preventScroll: true });
+  return true;
+}
+fault(document);
+
 function put(html) {
   aside.innerHTML = html;
   ready(aside);
@@ -117,7 +127,7 @@ aside?.addEventListener("submit", async (event) => {
     if (next) return location.assign(next);
     if (answer.status !== 400 && answer.status !== 409) return form.submit(); // its own page says why not
     put(await answer.text());
-    (aside.querySelector("[aria-invalid]") ?? aside).focus();
+    if (!fault(aside)) aside.focus();
   } catch {
     for (const button of buttons) button.disabled = false;
     say(form);

@@ -56,7 +56,7 @@ export class CasePanel extends EventTarget {
     box.addEventListener("change", (event) => this.#keep(event.target.closest("form")));
     box.addEventListener("click", (event) => {
       const button = event.target.closest("[data-act]");
-      if (button) this.act(button.dataset.act);
+      if (button && !button.disabled) this.act(button.dataset.act);
       if (event.target.closest("[data-renew]")) this.refresh({ typed: true });
     });
     box.addEventListener("keydown", (event) => {
@@ -65,7 +65,8 @@ export class CasePanel extends EventTarget {
       const form = event.target.closest("[data-panel] form");
       if (!form) return;
       event.preventDefault();
-      form.requestSubmit(form.querySelector("button:not([type=button])"));
+      const button = form.querySelector("button:not([type=button])");
+      if (!button.disabled) form.requestSubmit(button);
     });
   }
 
@@ -178,6 +179,7 @@ export class CasePanel extends EventTarget {
 
   #key(letter, options) {
     const button = this.box.querySelector(`[data-key="${CSS.escape(letter.toUpperCase())}"]`);
+    if (button?.disabled) return Boolean(toast(button.dataset.held, { kind: "over" }));
     return button ? this.act(button.dataset.act, options) : false;
   }
 
@@ -259,7 +261,8 @@ export class CasePanel extends EventTarget {
         for (const field of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
           if (field.type === "radio" || field.type === "checkbox") field.checked = field.value === value;
           else if (field.multiple) for (const o of field.options) o.selected = value.includes(o.value);
-          else if (value) field.value = value;
+          // a choice that is no longer offered is left as the form has it
+          else if (value && (!field.options || [...field.options].some((o) => o.value === value))) field.value = value;
         }
       }
       form.dataset.touched = "";

@@ -87,8 +87,10 @@ export class Claims {
     if (!left) return;
     const ms = Math.max(0, Number(this.strip.dataset.until) - serverNow());
     left.textContent = `${Math.floor(ms / 60_000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, "0")}`;
-    if (ms === 0 && !this.panel.isTouched && this.#timer !== this.panel.number) {
-      this.#timer = this.panel.number;
+    // where somebody types he is told, and asks for the panel in which the buttons are free again
+    const ended = `${this.panel.number} ${this.strip.dataset.until}`;
+    if (ms === 0 && this.#timer !== ended) {
+      this.#timer = ended;
       this.panel.refresh();
     }
   }

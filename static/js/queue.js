@@ -126,10 +126,15 @@ function badge(row, words, kind) {
   found.textContent = words;
 }
 
+/** A claim, a supervision and a note leave the case where it is: the row is renewed and says nothing of it. */
+const isMoved = (row, now) => row.dataset.status === undefined || row.dataset.status !== now.dataset.status;
+
 function changed(row, now) {
   if (isUnderHand(row)) {
-    row.classList.remove("gg-left");
-    badge(row, list.dataset.wordsChanged, "gg-badge-live");
+    if (isMoved(row, now)) {
+      row.classList.remove("gg-left");
+      badge(row, list.dataset.wordsChanged, "gg-badge-live");
+    }
     const settle = () => {
       if (isUnderHand(row) || !row.isConnected) return;
       row.removeEventListener("mouseleave", settle);
@@ -143,11 +148,13 @@ function changed(row, now) {
 }
 
 function renew(row, now) {
+  const moved = isMoved(row, now) || row.classList.contains("gg-left");
+  const said = row.querySelector(".gg-live-word")?.textContent === list.dataset.wordsChanged;
   delete row.dataset.done;
   Object.assign(row.dataset, now.dataset);
   row.classList.remove("gg-left");
   row.replaceChildren(...now.cloneNode(true).childNodes);
-  badge(row, list.dataset.wordsChanged, "gg-badge-live");
+  if (moved || said) badge(row, list.dataset.wordsChanged, "gg-badge-live");
   recount();
 }
 

@@ -33,6 +33,8 @@ const open = () => rows().filter((row) => !row.classList.contains("gg-left"));
 const rowOf = (number) => (number ? find(`#row-${CSS.escape(number)}`, list) : null);
 let chosen = "";
 let map = null;
+//: What the last step could be taken back by: the case's short number, the step's name.
+let offered = null;
 
 // --- the chosen row ---------------------------------------------------------------------------------------------
 
@@ -62,6 +64,16 @@ function choose(number, { focus = false, back = false } = {}) {
   // on a phone the case lies over the list, and going back takes it away
   if (!WIDE.matches && first && number && !back) history.pushState({ over: true }, "", address);
   else history.replaceState(history.state, "", address);
+  cover();
+}
+
+/** No case is chosen, and none shown. */
+function empty() {
+  chosen = "";
+  mark();
+  panel.show("");
+  map?.pin("", null);
+  history.replaceState(history.state, "", `${location.pathname}${location.search}`);
   cover();
 }
 
@@ -129,7 +141,9 @@ async function visit(address, { push = true } = {}) {
     if (mine && theirs) mine.replaceWith(theirs);
   }
   if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus();
-  if (!rowOf(chosen) && WIDE.matches && rows().length && !panel.isTouched) choose(rows()[0].dataset.number);
+  // where the filter finds nothing no case stands there with live keys; what was typed is kept for it
+  if (!rows().length) empty();
+  else if (!rowOf(chosen) && WIDE.matches && !panel.isTouched) choose(rows()[0].dataset.number);
   return page;
 }
 
@@ -167,6 +181,7 @@ panel.addEventListener("done", ({ detail }) => {
   const here = order.indexOf(row);
   const next = order[here + 1] ?? order[here - 1];
   const undo = detail.undo;
+  offered = undo ? [detail.number.slice(-7), undo.label] : null;
   toast(`${detail.number.slice(-7)} · ${detail.words}`, {
     action: undo && { label: undo.label, key: "Z", run: () => takeBack(detail.number, undo.action) },
   });
@@ -195,13 +210,20 @@ watchHolders(
     if (is && !claims.isBusy && shown.dataset.holder !== (held[chosen] ?? "")) panel.refresh();
   },
 );
+/** Why Z takes nothing back: the step cannot be, or its offer is over and the case's own form does it. */
+function lapsed() {
+  return offered ? interpolate(gettext("撤回的提示已过：请打开 %s，用“%s”。"), offered) : gettext("这一步不能撤回。");
+}
+
 async function takeBack(number, action) {
+  offered = null;
   choose(number);
   panel.refresh();
   await panel.settled();
   if (panel.number === number) panel.act(action, { send: false });
 }
 
+list.addEventListener("bulk-done", () => (offered = null));
 list.addEventListener("bulk-done", ({ detail }) => STAYS.has(detail.action) || leave(detail.number, detail.label));
 find("[data-again]").addEventListener("click", () => panel.show(chosen));
 find("[data-back]").addEventListener("click", () => (history.state?.over ? history.back() : uncover()));
@@ -246,7 +268,7 @@ keys.on("?", () => find("[data-keys]").showModal());
 keys.on("g q", () => list.focus());
 keys.on("g m", () => find("[data-map] .gg-area[tabindex='0']")?.focus());
 keys.on("g r", () => find("#panel-title")?.focus());
-keys.on("z", () => (takeOffer() ? undefined : false));
+keys.on("z", () => takeOffer() || toast(lapsed(), { kind: "over" }));
 keys.on("b", () => bulk.pick());
 keys.on(" ", (event) => {
   const row = unfocused(event) && list.hasAttribute("data-picking") && rowOf(chosen);
@@ -264,8 +286,9 @@ keys.on("Escape", ({ target }) => {
   else if (list.hasAttribute("data-picking")) bulk.pick(false);
 });
 keys.on("c", () => claims.toggle()).on("t", () => texts.key()).on("/", () => palette.show());
-keys.on("m", () => compare.first() || panel.key("m"));
-for (const letter of "afdrvnehxs") keys.on(letter, () => panel.key(letter));
+// a step's letter is meant for the picked rows, where there are some
+keys.on("m", () => bulk.key("m") || compare.first() || panel.key("m"));
+for (const letter of "afdrvnehxs") keys.on(letter, () => bulk.key(letter) || panel.key(letter));
 
 // --- command line, many at once, views ------------------------------------------------------------------------------
 

@@ -123,7 +123,10 @@ def test_table_is_worked_by_keys_and_keeps_what_was_typed(city: World, rows, sig
     panel.get_by_role("textbox", name=re.compile("^理由")).fill("jk")  # letters in a field are letters
     panel.get_by_role("textbox", name=re.compile("^理由")).fill("")
     panel.get_by_role("button", name="确认并下一位").click()
-    expect(panel.locator("#reason-error")).to_be_visible()
+    expect(panel.locator("#reason-error")).to_have_text("有加减分时须写理由")
+    # clear of the bar at the foot
+    said, bar = panel.locator("#reason-error").bounding_box(), panel.locator(".gg-abar").bounding_box()
+    assert 0 < said["y"] < said["y"] + said["height"] <= bar["y"]
     expect(panel.locator("[data-mark]")).to_have_value("2")
     expect(panel.get_by_role("textbox", name=re.compile("^理由"))).to_be_focused()
     panel.get_by_role("textbox", name=re.compile("^理由")).fill("代班")

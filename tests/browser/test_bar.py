@@ -46,3 +46,36 @@ def test_name_of_the_house_leaves_room_for_the_lamp_on_a_phone(city: World, sign
     name = page.locator(".gg-brand span").bounding_box()
     assert name["width"] > 60
     assert name["x"] + name["width"] + 8 <= lamp.bounding_box()["x"]
+
+
+def test_tab_of_the_page_is_in_view_on_a_phone(city: World, signed_in):
+    page = signed_in("grid_leader", width=390)
+    page.goto("/assessments/")
+    bar, tab = page.locator(".gg-nav"), page.locator(".gg-nav [aria-current]")
+    expect(tab).to_have_text("考核")
+    page.wait_for_function(
+        """() => {
+          const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+          const [bar, tab] = [box(".gg-nav"), box(".gg-nav [aria-current]")];
+          return bar.left <= tab.left && tab.right <= bar.right;
+        }"""
+    )
+    assert bar.bounding_box()["width"] <= 390
+
+
+def test_number_of_a_report_stands_on_one_line_on_a_phone(city: World, signed_in):
+    number = city.report()
+    page = signed_in("acceptor", width=390)
+    page.goto(f"/report/done/{number}/")
+    shown = page.locator(".gg-number")
+    expect(shown).to_have_text(number)
+    assert shown.bounding_box()["height"] < 40
+
+
+def test_browser_knows_every_feature_that_the_policy_names(city: World, open_page):
+    page = open_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto("/login/")
+    expect(page.get_by_role("heading").first).to_be_visible()
+    assert [text for text in said if "Permissions-Policy" in text] == []

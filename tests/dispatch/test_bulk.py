@@ -82,6 +82,26 @@ def test_supervision_is_repeated_only_with_other_words(world: World) -> None:
     assert JournalEntry.objects.filter(action="supervise").count() == 4
 
 
+def test_dry_run_says_the_level_that_each_case_will_get(world: World) -> None:
+    first, second = world.report(), world.report()
+    world.perform(second, "supervise", "supervisor", note="请说明", level=2)
+    cases = items(first, second)
+    dry = run(world, "supervisor", "supervise", cases, dry=True, note="请尽快")
+    assert [row.message for row in dry] == ["督办 0 级 → 1 级", "督办 2 级 → 3 级"]
+    lower = run(world, "supervisor", "supervise", cases, dry=True, note="请尽快", level=1, until="")
+    assert [(row.result, row.message) for row in lower] == [
+        ("would_pass", "督办 0 级 → 1 级"), ("refused", "本案现为督办2级，级别不能降低")
+    ]  # fmt: skip
+    run(world, "supervisor", "supervise", cases, note="请尽快", level=2)
+    assert [world.case(number).supervision_level for number in (first, second)] == [2, 2]
+    # the same words with another level are no repetition
+    again = run(world, "supervisor", "supervise", cases, note="请尽快", level=4)
+    assert [row.result for row in again] == ["done", "done"]
+    assert [row.result for row in run(world, "supervisor", "supervise", cases, note="请尽快", level=4)] == [
+        "already", "already"
+    ]  # fmt: skip
+
+
 def test_dispatching_many_gives_each_its_ticket(world: World) -> None:
     cases = items(world.carry("filed"), world.carry("filed"))
     assert [r.result for r in run(world, "dispatcher", "dispatch", cases, lead=world.lead())] == ["done", "done"]

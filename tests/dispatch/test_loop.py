@@ -124,6 +124,21 @@ def test_notes_and_supervision_leave_every_form_fresh(world: World) -> None:
     case.to("closed")
 
 
+def test_supervision_raises_by_one_and_never_lowers(world: World) -> None:
+    case = Journey(world).to("handling")
+    case.do("supervise", "supervisor", note="请尽快")
+    assert case.case.supervision_level == 1
+    case.do("supervise", "supervisor", note="请尽快", level=3)
+    with pytest.raises(FieldError) as refused:
+        case.do("supervise", "supervisor", note="请尽快", level=2)
+    assert (refused.value.field, refused.value.code) == ("level", "lower")
+    case.do("supervise", "supervisor", note="再催", level=3)
+    assert case.case.supervision_level == 3
+    for _more in range(2):
+        case.do("supervise", "supervisor", note="请尽快")
+    assert case.case.supervision_level == 4
+
+
 def test_action_that_was_overtaken_says_where_the_case_stands(world: World) -> None:
     case = Journey(world).to("handling")
     with pytest.raises(Conflict) as refused:

@@ -200,6 +200,6 @@ def test_view_counts_what_its_page_shows(world: World, query: dict[str, str], sh
 def test_every_parameter_can_be_saved(world: World) -> None:
     """What the page can filter by is no reason to refuse the view that somebody makes of it."""
     area = str(world.areas["620901001"].pk)
-    given = dict(zip(queue_query.PARAMETERS, ("below", "reported", area, "0201", "K1", "1"), strict=True))
+    given = dict(zip(queue_query.PARAMETERS, ("below", "reported", area, "0201", "K1", "1", "1"), strict=True))
     saved = saved_views.save(by=world.actor("acceptor"), desk="accept", name="全部条件", query=given)
     assert saved.query == given

@@ -240,6 +240,7 @@ def test_wrong_mark_is_said_at_its_field_and_what_was_typed_is_kept(rows, sign_i
     assert response.status_code == 400
     assert list(response.context["errors"]) == [field]
     assert f'id="{field}-error"' in response.text
+    assert ("有加减分时须写理由" in response.text) == (field == "reason" and not reason.strip())
     assert f'value="{mark}"' in response.text
     assert Assessment.objects.get(pk=rows[0].pk).state == "computed"
     assert audited(rows[0]) == []
@@ -438,9 +439,14 @@ def test_evidence_that_a_worker_may_not_see_any_more_is_counted_and_not_shown(wo
     lines[0]["misses"].append([secret, 1])
     Assessment.objects.filter(pk=rows[0].pk).update(lines=lines)
     page = sign_in("grid_leader").get(f"/assessments/{rows[0].pk}/")
-    assert "另有 1 件你现在无权查看" in page.text
+    assert "另有 1 件你现在无权查看：已不在你的辖区，或是保密案件。" in page.text
+    assert "请问上级指挥中心" in page.text
     assert secret not in page.text
     assert sign_in("grid_leader").get(f"/assessments/{rows[0].pk}/evidence/{secret}/1/").status_code == 404
+    services.review(assessment_id=rows[0].pk, by=world.people["grid_leader"])
+    own = sign_in("grid_worker").get(f"/assessments/{rows[0].pk}/")
+    assert "请问网格长，或写进答复" in own.text
+    assert secret not in own.text
 
 
 def test_scheme_says_weights_formula_and_source_of_every_version(rows, sign_in):

@@ -315,3 +315,25 @@ def test_text_is_never_markup(world, sign_in):
     page = sign_in("acceptor").get(f"/cases/{number}/").text
     assert "<script>alert" not in page
     assert "<img src=x" not in page
+
+
+def levels_of(page: str) -> list[tuple[str, str]]:
+    box = re.search(r'<select[^>]*id="supervise-level"[^>]*>(.*?)</select>', page, re.DOTALL)[1]
+    return re.findall(r'<option value="([^"]*)"[^>]*>([^<]*)</option>', box)
+
+
+def test_supervision_form_says_the_level_that_it_gives_and_offers_none_below(world, sign_in):
+    number, client = world.report(), sign_in("supervisor")
+    assert levels_of(client.get(f"/cases/{number}/").text) == [
+        ("1", "升一级（现 0 级 → 1 级）"), ("2", "2 级"), ("3", "3 级"), ("4", "4 级")
+    ]  # fmt: skip
+    world.perform(number, "supervise", "supervisor", note="请说明", level=2)
+    assert levels_of(client.get(f"/cases/{number}/").text) == [
+        ("3", "升一级（现 2 级 → 3 级）"), ("2", "2 级（不变）"), ("4", "4 级")
+    ]  # fmt: skip
+    lower = act(client, number, "supervise", 1, note="请尽快", level="1")
+    assert lower.status_code == 400
+    assert "督办级别已变，请从现有的级别里选" in lower.text
+    assert world.case(number).supervision_level == 2
+    assert act(client, number, "supervise", 1, note="请尽快", level="4").status_code == 302
+    assert levels_of(client.get(f"/cases/{number}/").text) == [("4", "4 级（不变，已是最高）")]

@@ -1,5 +1,6 @@
 """The queues."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from dispatch import requests
 from dispatch.views import desks
 from gridgov.common import clock
+from incidents.models import Incident
 
 pytestmark = pytest.mark.django_db
 
@@ -103,6 +105,43 @@ def test_queue_pages_by_keyset_without_gap_or_repeat(world, sign_in, monkeypatch
     assert after == ""
     assert sorted(seen) == sorted(made)
     assert len(set(seen)) == 5
+
+
+def test_foot_says_how_many_follow_where_that_is_known(world, sign_in, monkeypatch):
+    monkeypatch.setattr(desks, "PAGE", 2)
+    now = clock.now()
+    for n in range(5):
+        world.report(at=now - timedelta(hours=5 - n))
+    client = sign_in("acceptor")
+    for path in ("/queue/accept/", "/work/accept/"):
+        first = client.get(path)
+        assert "下一页（还有 3 件）" in first.text
+        later = client.get(path, {"after": first.context["after"]})
+        assert re.search("下一页[^（]", later.text)
+        assert re.search("下一页[^（]", client.get(f"{path}?category=0201").text)
+        last = client.get(path, {"after": later.context["after"]})
+        assert 'rel="next"' not in last.text
+
+
+def test_figures_are_filters_and_say_when_they_count_more_than_the_list(world, sign_in):
+    soon, late = world.report(), world.report(at=clock.now() - timedelta(days=10))
+    later = world.report()
+    Incident.objects.filter(number=soon).update(due_at=clock.now() + timedelta(minutes=5))
+    Incident.objects.filter(number=later).update(due_at=clock.now() + timedelta(hours=5))
+    client = sign_in("acceptor")
+    for path in ("/queue/accept/", "/work/accept/"):
+        page = client.get(f"{path}?soon=1")
+        assert numbers(page) == [soon]
+        assert page.context["counts"]["soon"] == 1
+        assert re.search(r'href="\?soon=1" aria-current="true"', page.text)
+        assert numbers(client.get(f"{path}?overdue=1")) == [late]
+        assert "挂账</a>" not in page.text  # none of this desk's cases can be
+        assert "全部已超" not in page.text
+        narrowed = client.get(f"{path}?category=0102").text
+        for words in ("全部待办</a>", "全部已超</a>", "全部 15 分内到期</a>"):
+            assert words in narrowed
+        assert 'href="?soon=1&amp;scope=below"' in client.get(f"{path}?scope=below").text
+    assert 'href="?status=suspended"' in sign_in("supervisor").get("/work/supervise/").text
 
 
 def test_queue_takes_the_same_statements_for_one_case_and_three(world, sign_in, statements):

@@ -1,6 +1,10 @@
 """A case beside its queue: the page's forms as a fragment, and what a script is told after a step."""
 
+import re
+
 import pytest
+
+from dispatch import claims
 
 pytestmark = pytest.mark.django_db
 
@@ -54,3 +58,38 @@ def test_step_without_what_it_needs_names_the_field(world, sign_in):
 def test_panel_takes_no_more_statements_than_the_page(world, sign_in, statements):
     number = world.carry("handling")
     assert statements(sign_in("supervisor"), f"/cases/{number}/") <= 8
+
+
+def test_undo_is_offered_for_the_step_that_was_done_and_not_for_a_note_after_it(world, sign_in):
+    number = world.carry("filed")
+    client = sign_in("dispatcher")
+    given = {"version": world.case(number).version, "lead": f"d{world.departments['CG-SZ'].pk}"}
+    done = client.post(f"/cases/{number}/act/dispatch/", given, headers=PANEL).json()
+    assert done["undo"]["action"] == "recall"
+    noted = client.post(f"/cases/{number}/act/note/", {"note": "已电话告知"}, headers=PANEL).json()
+    assert noted["undo"] is None
+
+
+def test_steps_of_a_case_that_a_colleague_holds_are_not_to_be_pressed(world, sign_in):
+    number = world.report()
+    claims.claim(number=number, by=world.actor("acceptor"))
+    held = sign_in("acceptor_2").get(f"/cases/{number}/", headers=PANEL).text
+    assert re.search(r'<button[^>]*data-act="accept"[^>]* disabled data-held="受理甲已认领', held)
+    assert re.search(r'<button[^>]* disabled aria-describedby="held-accept"', held)
+    assert not re.search(r'<button[^>]*data-act="note"[^>]* disabled', held)  # a note bars nobody
+    mine = sign_in("acceptor").get(f"/cases/{number}/", headers=PANEL).text
+    assert "data-held" not in mine
+    refused = sign_in("acceptor_2").post(f"/cases/{number}/act/accept/", {"version": 1}, headers=PANEL)
+    assert refused.status_code == 409
+    assert "表单仍可提交" not in refused.text
+    assert "受理甲放开或认领到期后才能提交，内容在下方。" in refused.text
+
+
+def test_supervisor_who_took_a_case_over_is_told_how_it_goes_on(world, sign_in):
+    number = world.report()
+    claims.claim(number=number, by=world.actor("acceptor"))
+    assert "放开后其他人可办" not in sign_in("acceptor").get(f"/cases/{number}/", headers=PANEL).text
+    claims.seize(number=number, by=world.actor("supervisor"), reason="值班员离岗")
+    taken = sign_in("supervisor").get(f"/cases/{number}/", headers=PANEL).text
+    assert "放开后其他人可办" in taken
+    assert 'data-claim="release"' in taken
