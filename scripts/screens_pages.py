@@ -21,7 +21,9 @@ from scripts.screens_steps import (
 )
 
 _SIGN_IN = steps(filled("[name=username]", "acceptor"), filled("[name=password]", "wrong"), sent("form[method=post]"))
-_WITHOUT_CATEGORY = steps(lambda s: s.page.locator("[name=category]").select_option(""), sent("main form"))
+_WITHOUT_CATEGORY = steps(
+    lambda s: s.page.locator("[name=category]").evaluate("select => { select.value = '' }"), sent("form[data-report]")
+)
 
 PUBLIC = Screen(
     "Signing in, and the public's pages",

@@ -152,7 +152,7 @@ def _sent_empty(form: str) -> Callable[[Page], None]:
 
 def _without_category(page: Page) -> None:
     page.locator("[name=category]").evaluate("select => { select.value = '' }")
-    _sent_empty("main form")(page)
+    _sent_empty("form[data-report]")(page)
 
 
 def _every_fold_open(page: Page) -> None:
