@@ -9,8 +9,10 @@ from typing import Any
 
 from django import forms
 from django.forms.utils import flatatt
-from django.utils.html import escape
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+
+_SELECTED = mark_safe(" selected")
 
 
 class _Written:
@@ -22,24 +24,21 @@ class _Written:
 
     def render(self, name: str, value: Any, attrs: Mapping[str, Any] | None = None, renderer: Any = None) -> SafeString:
         chosen = set(self.format_value(value))  # type: ignore[attr-defined]
-        given: dict[str, Any] = {"name": name} | self.build_attrs(self.attrs, attrs)  # type: ignore[attr-defined]
+        given: dict[str, Any] = self.build_attrs(self.attrs, attrs)  # type: ignore[attr-defined]
         if self.allow_multiple_selected:
             given["multiple"] = True
-        options = "".join(
-            f'<optgroup label="{escape(label)}">{_options(choice, chosen)}</optgroup>'
-            if isinstance(choice, list | tuple)
-            else _options([(label, choice)], chosen)
-            for label, choice in self.choices
-        )
-        return mark_safe(f"<select{flatatt(given)}>{options}</select>")  # noqa: S308 - every part is escaped
+        return format_html('<select name="{}"{}>{}</select>', name, flatatt(given), _options(self.choices, chosen))
 
 
-def _options(choices: Iterable[tuple[Any, Any]], chosen: set[str]) -> str:
-    found = []
-    for value, label in choices:
-        text = "" if value is None else str(value)
-        found.append(f'<option value="{escape(text)}"{" selected" * (text in chosen)}>{escape(label)}</option>')
-    return "".join(found)
+def _options(choices: Iterable[tuple[Any, Any]], chosen: set[str]) -> SafeString:
+    return format_html_join("", "{}", ((_option(value, label, chosen),) for value, label in choices))
+
+
+def _option(value: Any, label: Any, chosen: set[str]) -> SafeString:
+    if isinstance(label, list | tuple):
+        return format_html('<optgroup label="{}">{}</optgroup>', value, _options(label, chosen))
+    text = "" if value is None else str(value)
+    return format_html('<option value="{}"{}>{}</option>', text, _SELECTED if text in chosen else "", label)
 
 
 class Select(_Written, forms.Select):

@@ -83,7 +83,7 @@ def test_letter_in_a_field_brings_nothing_in(city: World, queue_of):
     page = queue_of("acceptor")
     city.report()
     expect(slot(page)).to_be_visible()
-    page.get_by_label("案件编号").press("u")
+    page.get_by_role("search").get_by_role("searchbox").press("u")
     expect(slot(page)).to_be_visible()
     expect(page.locator("[data-number]")).to_have_count(0)
 

@@ -4,7 +4,7 @@ import pytest
 from django.apps import apps
 from django.urls import reverse
 
-from gridgov.common import read_only
+from gridgov.common import read_only, reference
 from gridgov.common.models import AuditEntry
 from grids.models import Area, AreaMembership, Component, Place, ServiceZone
 from grids.spatial import areas
@@ -178,8 +178,10 @@ def test_list_that_is_cut_says_so(admin_client, city, monkeypatch):
 
 def test_area_is_found_by_the_name_that_is_shown(admin_client):
     street = area("110101001")
+    Area.objects.filter(pk=street.pk).update(name="河口街道")
+    reference.forget()
     shown = areas.full_name(street.pk)
-    assert shown != street.name
+    assert shown == "110101河口街道"
     assert [row.pk for row in listed(admin_client, q=shown).queryset] == [street.pk]
     assert street.pk in {row.pk for row in listed(admin_client, q=street.code).queryset}
     assert not listed(admin_client, q="没有这个地方").queryset.exists()
