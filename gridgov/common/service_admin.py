@@ -1,9 +1,11 @@
 """Admin pages that save through a service: what it refuses stands in the form at the field it names."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core import checks
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.http import HttpRequest
@@ -29,9 +31,17 @@ class ServiceAdmin(admin.ModelAdmin):
     #: the service's name of a field: the form's
     field_names: dict[str, str] = {}
 
-    def save_by_service(self, request: HttpRequest, obj: Any, data: dict[str, Any], change: bool) -> models.Model:
-        """The saved row. ``obj`` is the row with the form's values on it, ``data`` the form's cleaned data."""
-        raise NotImplementedError
+    #: Each page's own: (request, the row with the form's values on it, the form's cleaned data, whether it was there
+    #: before) → the saved row. No process starts with a page that has none.
+    save_by_service: Callable[[HttpRequest, Any, dict[str, Any], bool], models.Model]
+
+    def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
+        found = super().check(**kwargs)
+        if not hasattr(self, "save_by_service"):
+            found.append(
+                checks.Error("a page that saves by a service has to say by which", obj=type(self), id="gridgov.E007")
+            )
+        return found
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any

@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 from gridgov.common.models import User
 from scripts import programs
 from tests.browser.workbench import Desk
-from tests.serving import cookie_of
+from tests.serving import Site, cookie_of, serving
 from tests.worlds import World, make_world
 
 #: No sandbox (tests run as root in containers), and nothing that talks to anybody by itself.
@@ -70,6 +70,13 @@ def city(address) -> World:
 def address(live_server) -> str:
     """Where the site is."""
     return live_server.url
+
+
+@pytest.fixture
+def site(transactional_db) -> Iterator[Site]:
+    """The site with its streams; a module that wants them says so by an ``address`` of its own."""
+    with serving() as running:
+        yield running
 
 
 @pytest.fixture

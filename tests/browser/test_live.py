@@ -12,12 +12,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def site(transactional_db):
-    with serving() as running:
-        yield running
-
-
-@pytest.fixture
 def address(site: Site) -> str:
     return site.url
 

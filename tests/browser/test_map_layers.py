@@ -12,7 +12,8 @@ from playwright.sync_api import Page, expect
 
 from gridgov.env import TileSource
 from grids import services
-from grids.models import Component, ServiceZone
+from grids.models import ServiceZone
+from tests.browser.components import click_a_component, make_lamp
 from tests.worlds import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -20,11 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture
 def layered(city: World) -> World:
-    lon, lat = city.point()
-    Component.objects.create(
-        root=city.root, code="6209010102000001", type_code="0102", name="路灯", lon=lon, lat=lat,
-        area=city.areas["620901001001001"], address="西固中路302号",
-    )  # fmt: skip
+    make_lamp(city)
     zone = ServiceZone(root=city.root, code="Z1", name="西固市场所", kind="market")
     services.save_zone(zone=zone, members=[city.areas["620901001001"].pk, city.areas["620901001002"].pk])
     return city
@@ -108,12 +105,7 @@ def test_a_component_says_what_it_is_and_leads_to_its_report(layered: World, sig
     page.get_by_label("部件", exact=True).check()
     page.keyboard.press("Escape")
     expect(page.get_by_label("部件", exact=True)).to_be_hidden()
-    for _ in range(4):
-        expect(page.locator(".gg-map-component, .gg-map-components").first).to_be_visible()
-        if page.locator(".gg-map-component").count():
-            break
-        page.locator(".gg-map-components").first.click()
-    page.locator(".gg-map-component").first.click()
+    click_a_component(page)
     card = page.locator(".gg-map-card")
     expect(card).to_contain_text("路灯")
     expect(card).to_contain_text("完好")

@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 
 from dispatch.models import Draft
 from gridgov.accounts.models import Session
-from grids.models import Component
 from incidents.models import Incident
+from tests.browser.components import click_a_component, make_lamp
 from tests.worlds import PASSWORD, World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -32,11 +32,7 @@ def save(page: Page) -> str:
 
 
 def test_case_is_taken_by_keyboard_with_initials_and_an_address(city: World, desk):
-    lon, lat = city.point()
-    Component.objects.create(
-        root=city.root, code="6209010102000001", type_code="0102", name="路灯", lon=lon, lat=lat,
-        area=city.areas["620901001001001"], address="西固中路 302 号",
-    )  # fmt: skip
+    make_lamp(city)
     page = desk()
     expect(page.get_by_label("电话")).to_be_focused()
     page.keyboard.type("13893122716")
@@ -91,11 +87,7 @@ def test_click_on_the_map_shows_the_same_case_and_the_report_joins_it(city: Worl
 
 
 def test_component_clicked_on_the_map_is_the_one_reported(city: World, desk):
-    lon, lat = city.point()
-    Component.objects.create(
-        root=city.root, code="6209010102000001", type_code="0102", name="路灯", lon=lon, lat=lat,
-        area=city.areas["620901001001001"], address="西固中路 302 号",
-    )  # fmt: skip
+    lon, lat = make_lamp(city)
     page = desk()
     page.get_by_label("类别").fill("路灯")
     page.get_by_role("option", name=re.compile("路灯")).first.click()
@@ -103,12 +95,7 @@ def test_component_clicked_on_the_map_is_the_one_reported(city: World, desk):
     page.locator(".gg-map-more summary").click()
     page.get_by_label("部件", exact=True).check()
     page.keyboard.press("Escape")
-    for _ in range(4):
-        expect(page.locator(".gg-map-component, .gg-map-components").first).to_be_visible()
-        if page.locator(".gg-map-component").count():
-            break
-        page.locator(".gg-map-components").first.click()
-    page.locator(".gg-map-component").first.click()
+    click_a_component(page)
     said = page.locator("[data-component-words]")
     expect(said).to_have_text("已选部件：路灯 6209010102000001")
     expect(page.locator(".gg-map-card")).to_have_count(0)

@@ -8,16 +8,10 @@ from playwright.sync_api import Route, expect
 from dispatch import canned_texts
 from dispatch.models import Claim
 from gridgov.accounts.models import Session
-from tests.serving import Site, serving
+from tests.serving import Site
 from tests.worlds import PASSWORD, World, sample_image
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def site(transactional_db):
-    with serving() as running:
-        yield running
 
 
 @pytest.fixture

@@ -9,16 +9,10 @@ from playwright.sync_api import expect
 from dispatch import claims
 from gridgov.common import clock
 from incidents.models import Incident
-from tests.serving import Site, serving
+from tests.serving import Site
 from tests.worlds import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def site(transactional_db):
-    with serving() as running:
-        yield running
 
 
 @pytest.fixture

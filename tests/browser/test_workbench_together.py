@@ -10,16 +10,10 @@ from grids.models import Component
 from incidents.models import DuplicateCandidate
 from tests.browser.workbench import Desk
 from tests.dispatch.test_claims import run_out
-from tests.serving import Site, serving
+from tests.serving import Site
 from tests.worlds import World, sample_image
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def site(transactional_db):
-    with serving() as running:
-        yield running
 
 
 @pytest.fixture

@@ -4,12 +4,14 @@ import json
 from datetime import date
 
 import pytest
+from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 
 from gridgov.common import audit, work_calendar
-from gridgov.common.models import AuditEntry, CalendarVersion, User
+from gridgov.common.models import AuditEntry, CalendarVersion, User, WorkCalendar
 from gridgov.common.read_only import COUNTED_AT_MOST, BoundedPaginator
+from gridgov.common.service_admin import ServiceAdmin
 
 
 @pytest.fixture
@@ -111,3 +113,16 @@ def test_large_table_is_counted_no_further_than_the_bound(django_assert_num_quer
     with django_assert_num_queries(1) as queries:
         assert BoundedPaginator(AuditEntry.objects.order_by("-id"), 50).count == 1
     assert f"LIMIT {COUNTED_AT_MOST + 1}" in queries.captured_queries[0]["sql"]
+
+
+def test_page_that_does_not_say_how_it_saves_fails_the_check() -> None:
+    class Unsaid(ServiceAdmin):
+        pass
+
+    class Said(Unsaid):
+        def save_by_service(self, request, obj, data, change):
+            return obj
+
+    [found] = Unsaid(WorkCalendar, admin.site).check()
+    assert found.id == "gridgov.E007"
+    assert Said(WorkCalendar, admin.site).check() == []
