@@ -214,7 +214,7 @@ def pan(bench: Bench, times: int, *, zoom: int) -> Iterator[float]:
                   window.ggDrawn = -1;
                   requestAnimationFrame(() => setTimeout(() => { window.ggDrawn = performance.now() - window.ggUp; }));
                 }
-              }).observe(document.querySelector(".gg-pane-cases"), { childList: true });
+              }).observe(document.querySelector(".gg-pane-cases"), { attributeFilter: ["data-drawn"] });
             }"""
         )
         box = page.locator("[data-map]").bounding_box()

@@ -3,6 +3,11 @@
 Each package of ``vendor.lock.json`` is fetched by ``npm pack``, checked against its ``integrity``, and the files named
 there are taken out of it. ``symbols`` of the icons' entry are the names of icons in the sprite, ``…-filled`` for the
 filled ones: add a name, run this, commit what changed. Same lock, same bytes.
+
+``without`` of a style sheet's entry: selectors with one of these in them are left out, for no page of ours has them.
+Tabler's rules for striped tables, side bars and divided lists ask for the class or the style of whatever lies below or
+beside anything: with them each class that a script sets, and each step of a map that is drawn aside, computes the style
+of half the page anew.
 """
 
 import base64
@@ -21,6 +26,9 @@ from scripts.programs import ROOT
 VENDOR = ROOT / "static" / "vendor"
 LOCK = VENDOR / "vendor.lock.json"
 LICENSE_NAMES = ("LICENSE", "LICENSE.md", "LICENSE.txt", "license")
+_RULE = re.compile(r"(?<=[{}])([^{}@;]+)\{([^{}]*)\}")
+#: Between two selectors, not within the brackets of one.
+_COMMA = re.compile(r",(?![^(]*\))")
 _WRAPPING = re.compile(r'<svg[^>]*>|</svg>|<path stroke="none" d="M0 0h24v24H0z" fill="none" ?/>', re.DOTALL)
 
 
@@ -59,6 +67,16 @@ def sprite(package: tarfile.TarFile, symbols: list[str]) -> bytes:
     return ("\n".join([*lines, "</svg>"]) + "\n").encode()
 
 
+def lean(sheet: bytes, without: list[str]) -> bytes:
+    """The style sheet without the selectors in which one of these stands, and without the rules that then have none."""
+
+    def kept(rule: re.Match[str]) -> str:
+        selectors = [one for one in _COMMA.split(rule[1]) if not any(part in one for part in without)]
+        return f"{','.join(selectors)}{{{rule[2]}}}" if selectors else ""
+
+    return _RULE.sub(kept, sheet.decode()).encode() if without else sheet
+
+
 def take(name: str, entry: dict[str, Any], scratch: Path) -> None:
     """The folder of the package has what the lock says."""
     folder = VENDOR / entry["folder"]
@@ -69,6 +87,8 @@ def take(name: str, entry: dict[str, Any], scratch: Path) -> None:
             (folder / "LICENSE").write_bytes(content(package, *LICENSE_NAMES))
         for target, source in entry["files"].items():
             made = sprite(package, entry["symbols"]) if "symbols" in entry else content(package, source)
+            if target.endswith(".css"):
+                made = lean(made, entry.get("without", []))
             (folder / target).write_bytes(made)
 
 

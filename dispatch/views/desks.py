@@ -83,19 +83,26 @@ def desk_for(actor: Actor, key: str) -> Desk:
     return found
 
 
-def cases(request: HttpRequest, desk: Desk) -> dict[str, Any]:
-    """The cases of the desk that the address asks for, with its counts and filters. Three statements, four live."""
+def cases(request: HttpRequest, desk: Desk, *, only_touched: bool = False) -> dict[str, Any]:
+    """The cases of the desk that the address asks for, with its counts and filters. Three statements, four live.
+
+    ``only_touched``: of the list only those that the browser heard of, wherever in it they stand.
+    """
     now = clock.now()
     asked = request.GET
     wanted = queue_query.asked(desk, asked)
     scoped = queue_query.in_scope(desk, request.actor, wide=wanted.wide)
     found = queue_query.narrowed(scoped, wanted, now=now)
     counts = _counted(desk, scoped, now)
-    rows, after = _page(found, asked.get("after", ""))
+    touched = _heard_of(request)
+    if only_touched:
+        rows, after = list(found.filter(number__in=touched).values(*FIELDS)), ""
+    else:
+        rows, after = _page(found, asked.get("after", ""))
     for pk, hold in claims.of_cases(row["id"] for row in rows).items():
         next(row for row in rows if row["id"] == pk)["claimed_by"] = hold.name
     has_filter = any(asked.get(name) for name in queue_query.PARAMETERS if name != "scope")
-    beyond, gone = _touched(request, found, {row["number"] for row in rows})
+    beyond, gone = _away(request.actor, found, touched - {row["number"] for row in rows})
     return {
         "now": now,
         "desk": desk,
@@ -105,7 +112,7 @@ def cases(request: HttpRequest, desk: Desk) -> dict[str, Any]:
         "after": after,
         # how many follow is known without counting where nothing is filtered
         "rest": counts["all"] - len(rows) if after and not asked.get("after") and not has_filter else None,
-        "query": _query(asked, drop=("after", "touched")),
+        "query": _query(asked, drop=("after", "touched", "only")),
         "live_statuses": " ".join(wanted.statuses),
         "beyond": " ".join(beyond),
         "gone": gone,
@@ -119,7 +126,7 @@ def cases(request: HttpRequest, desk: Desk) -> dict[str, Any]:
         "is_narrowed": any(asked.get(name) for name in ("status", "area", "category", "component")),
         "has_paused": Status.SUSPENDED in desk.statuses,
         "area_choices": _area_choices(request.actor, desk),
-        "category_choices": _category_choices(),
+        "category_choices": _category_choices,
     }
 
 
@@ -177,17 +184,19 @@ def _mark(text: str) -> tuple[datetime | None, int] | None:
     return (at, int(last)) if at is None or at.tzinfo is not None else None
 
 
-def _touched(
-    request: HttpRequest, cases: QuerySet[Incident], shown: set[str]
-) -> tuple[list[str], list[tuple[str, str]]]:
-    """Of the cases that the browser heard of and that are not among the rows ``shown``: the numbers of those that
-    belong to this list, on another page; and of those that left it (number, what became of it)."""
+def _heard_of(request: HttpRequest) -> set[str]:
+    """The numbers of the cases of which the browser heard that something happened."""
     asked = request.GET.get("touched", "")
-    away = {n for n in asked.split(",")[:MOST_TOUCHED] if n.isascii() and 0 < len(n) <= 24 and n.isprintable()} - shown
+    return {n for n in asked.split(",")[:MOST_TOUCHED] if n.isascii() and 0 < len(n) <= 24 and n.isprintable()}
+
+
+def _away(actor: Actor, cases: QuerySet[Incident], away: set[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Of cases that are not among the rows shown: the numbers of those that belong to this list, on another page; and
+    of those that left it (number, what became of it)."""
     if not away:
         return [], []
     beyond = set(cases.filter(number__in=away).values_list("number", flat=True))
-    seen = cases_of(request.actor, wide=True).filter(number__in=away - beyond)
+    seen = cases_of(actor, wide=True).filter(number__in=away - beyond)
     moves = (
         JournalEntry.objects.filter(incident__in=seen.order_by().values("pk"))
         .exclude(status_from=F("status_to"))

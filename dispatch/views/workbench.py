@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from django.db.models import Count, Q, Subquery
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
@@ -80,34 +80,42 @@ def workbench(request: HttpRequest, desk: str) -> HttpResponse:
     found = desks.desk_for(request.actor, desk)
     if found.key == "approve":
         return redirect(desk_url(found.key))
-    shown = desks.cases(request, found)
     # the page's own scripts follow the list, and throw the rest away
     is_whole = request.headers.get("X-Requested-With") != "live"
-    root = areas.find(scope_of(request.actor, None))
-    response = show(
-        request,
-        "pages/workbench.html",
-        shown
-        | {
-            "layout": "base.html" if is_whole else "parts/followed.html",
-            "is_whole": is_whole,
-            "tabs": _tabs(request.actor, found, shown),
-            "ticker": ticker(request.actor),
-            "key_sheet": SHEET,
-            "findable": FINDABLE,
-            "views": _views(request, found),
-            "bulk_steps": (steps := _bulk_steps(found)),
-            "bulk_fields": {name for step in steps for name in step.fields.split()},
-            "bulk_levels": range(1, SUPERVISION_LEVELS + 1),
-            "map": json.dumps(maps.configuration(request.actor) | _view_of(root), ensure_ascii=False),
-            "list_url": reverse("pages:queue", args=[found.key]),
-            "share_areas": _share_areas(request.actor),
-            "may_report": bool(sources_of(request.actor)),
-        },
-    )
-    response["Content-Security-Policy"] = maps.policy()
+    is_part = not is_whole and request.GET.get("only") == "touched"
+    shown = desks.cases(request, found, only_touched=is_part)
+    context = shown | {
+        "layout": "base.html" if is_whole else "parts/followed.html",
+        "is_whole": is_whole,
+        "is_part": is_part,
+        "tabs": _tabs(request.actor, found, shown),
+        "ticker": ticker(request.actor),
+        "views": _views(request, found),
+        "list_url": reverse("pages:queue", args=[found.key]),
+        "may_report": bool(sources_of(request.actor)),
+    }
+    if is_whole:
+        response = show(request, "pages/workbench.html", context | _around(request.actor, found))
+        response["Content-Security-Policy"] = maps.policy()
+    else:
+        response = guarded(render(request, "pages/workbench.html", context))
     patch_vary_headers(response, ["X-Requested-With"])
     return response
+
+
+def _around(actor: Actor, desk: Desk) -> dict[str, Any]:
+    """What stands around the list and stays as it is while the list is followed."""
+    root = areas.find(scope_of(actor, None))
+    steps = _bulk_steps(desk)
+    return {
+        "key_sheet": SHEET,
+        "findable": FINDABLE,
+        "bulk_steps": steps,
+        "bulk_fields": {name for step in steps for name in step.fields.split()},
+        "bulk_levels": range(1, SUPERVISION_LEVELS + 1),
+        "map": json.dumps(maps.configuration(actor) | _view_of(root), ensure_ascii=False),
+        "share_areas": _share_areas(actor),
+    }
 
 
 @page

@@ -10,6 +10,7 @@
 //
 // `configuration` is what dispatch.views.maps.configuration says. `values`: id of an area → [open, overdue].
 // Positions come as lon, lat on CGCS2000, which Leaflet takes for WGS-84 (they are the same to centimetres).
+import { CaseMarks } from "./mapcases.js";
 import { LayerChoice, ServedLayers } from "./maplayers.js";
 import { placeLabels } from "./maplabels.js";
 import { element, mark, steps, unpacked } from "./mapmarks.js";
@@ -19,7 +20,7 @@ const detailOf = (zoom, most) => Math.min(most - 1, zoom < 9 ? 0 : zoom < 12.5 ?
 
 export class AreaMap extends EventTarget {
   #map; #config; #words; #area; #level; #values; #shown = null; #layers = new Map(); #labels = new Map();
-  #drawn = L.layerGroup(); #lines = L.layerGroup(); #names = L.layerGroup(); #cases = L.layerGroup();
+  #drawn = L.layerGroup(); #lines = L.layerGroup(); #names = L.layerGroup(); #cases;
   #selected = null; #legend; #state; #source; #fetching = null; #casesOn = false; #areasOn = true; #options;
   #casesTimer = 0; #asked = 0; #tiles = []; #current = null; #plain = false; #pinned = null; #pinLayer = L.layerGroup();
   #served; #innerOn = false;
@@ -52,7 +53,13 @@ export class AreaMap extends EventTarget {
     for (const layer of [this.#drawn, this.#lines, this.#names, this.#pinLayer]) layer.addTo(this.#map);
     this.#plain = plain;
     this.#casesOn = cases;
-    if (cases) this.#cases.addTo(this.#map);
+    this.#cases = new CaseMarks(this.#map, {
+      words: configuration.words,
+      address: configuration.case,
+      // somebody else shows it
+      pick: (number) => !this.dispatchEvent(new CustomEvent("case", { cancelable: true, detail: { number } })),
+    });
+    this.#cases.show(cases);
     this.#addTiles();
     this.#served = new ServedLayers(this.#map, configuration, {
       area: () => this.#area,
@@ -125,7 +132,7 @@ export class AreaMap extends EventTarget {
   /** Open cases as points or counts, or not. */
   showCases(on) {
     this.#casesOn = on;
-    if (on) this.#cases.addTo(this.#map); else this.#cases.remove();
+    this.#cases.show(on);
     this.#askCases(0);
   }
 
@@ -379,39 +386,9 @@ export class AreaMap extends EventTarget {
     }
     if (ask !== this.#asked || !this.#casesOn) return;
     if (!this.#state.hidden) this.#say("");
-    this.#cases.clearLayers();
-    for (const [number, lon, lat, kind, title] of found.points ?? []) this.#mark(lat, lon, this.#point(number, kind, title), 16);
-    for (const cluster of found.clusters ?? []) this.#mark(cluster[2], cluster[1], this.#cluster(cluster), 30);
+    this.#cases.draw(found);
+    this.#map.getPane("cases").dataset.drawn = String(ask);
     this.dispatchEvent(new CustomEvent("cases", { detail: found }));
-  }
-
-  #mark(lat, lon, html, size) {
-    const icon = L.divIcon({ className: "gg-map-mark", html, iconSize: [size, size] });
-    L.marker([lat, lon], { pane: "cases", icon, keyboard: false }).addTo(this.#cases);
-  }
-
-  #point(number, kind, title) {
-    const link = element("a", "gg-map-point");
-    link.href = this.#config.case.replace(/0\/$/, `${number}/`);
-    const word = { over: "overdue", soon: "soon", paused: "paused", normal: "normal" }[kind];
-    link.setAttribute("aria-label", `${number} ${title} ${this.#words[word]}`);
-    link.title = `${title} · ${this.#words[word]} · ${number}`;
-    link.append(mark(kind));
-    link.addEventListener("click", (event) => {
-      const picked = new CustomEvent("case", { cancelable: true, detail: { number } });
-      if (!this.dispatchEvent(picked)) event.preventDefault(); // somebody else shows it
-    });
-    return link;
-  }
-
-  #cluster([, lon, lat, name, open, overdue]) {
-    const badge = element("button", overdue ? "gg-map-cluster gg-map-cluster-late" : "gg-map-cluster", open);
-    badge.type = "button";
-    const words = `${name}：${this.#words.open} ${open}，${this.#words.among} ${overdue}`;
-    badge.setAttribute("aria-label", words);
-    badge.title = words;
-    badge.addEventListener("click", () => this.#map.setView([lat, lon], this.#map.getZoom() + 2));
-    return badge;
   }
 
   // --- around the map ---------------------------------------------------------------------------------------------

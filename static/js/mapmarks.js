@@ -18,6 +18,13 @@ export function element(name, className = "", text = "") {
 
 /** The drawing of a case by its state: told apart by shape first, then by colour. */
 export function mark(kind) {
+  if (!drawings.has(kind)) drawings.set(kind, drawing(kind));
+  return drawings.get(kind).cloneNode(true);
+}
+
+const drawings = new Map();
+
+function drawing(kind) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 16 16");
   svg.setAttribute("aria-hidden", "true");

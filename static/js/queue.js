@@ -36,9 +36,11 @@ function schedule() {
 /** Of which the list is asked what became of them: those that changed, and those that wait and may be past its end. */
 const asking = () => [...new Set([...touched, ...waiting])].slice(0, MOST);
 
-async function fetched(asked) {
+/** The page as it is now; `part`: of its list only the cases asked for, where the page can say that. */
+async function fetched(asked, { part = false } = {}) {
   const address = new URL(location.href);
   address.searchParams.set("touched", asked.join(","));
+  if (part) address.searchParams.set("only", "touched");
   const answer = await fetch(address, { cache: "no-store", headers: { "X-Requested-With": "live" } });
   // signed out, or no longer of this desk: the page as it stands says when it was true
   if (answer.redirected || !answer.ok) return null;
@@ -55,10 +57,11 @@ async function check() {
   // where nothing comes back (the lamp says so) the next try is later
   let pause = AFTER_FAILURE_MS;
   try {
-    const page = await fetched(asked);
+    const whole = everything;
+    const page = await fetched(asked, { part: !whole });
     if (page && here === location.href) {
       for (const number of asked) touched.delete(number);
-      everything = false;
+      if (whole) everything = false;
       compare(page, new Set(asked));
       pause = 0;
     }
@@ -86,7 +89,9 @@ function compare(page, asked) {
   const unasked = [...waiting].filter((number) => !asked.has(number));
   waiting.clear();
   for (const number of [...theirs.keys(), ...beyond, ...unasked]) if (!mine.has(number)) waiting.add(number);
+  const isPart = fresh.dataset.onlyTouched !== undefined;
   for (const [number, row] of mine) {
+    if (isPart && !asked.has(number)) continue;
     const now = theirs.get(number);
     if (now) {
       if (now.dataset.seq !== row.dataset.seq) changed(row, now);

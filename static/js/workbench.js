@@ -58,7 +58,6 @@ function choose(number, { focus = false, back = false } = {}) {
   const order = open();
   // the one that is wanted first, then the one that is likely to be next
   panel.show(number, { focus }).then(() => chosen === number && panel.prefetch(order[order.indexOf(row) + 1]?.dataset.number));
-  map?.pin(number, placeOf(row));
   const address = new URL(location.href);
   address.hash = number;
   // on a phone the case lies over the list, and going back takes it away
@@ -108,6 +107,11 @@ function step(by) {
   choose(order[here < 0 ? 0 : Math.min(order.length - 1, Math.max(0, here + by))].dataset.number);
 }
 
+// a hand that presses will let go: the case is asked for meanwhile
+list.addEventListener("pointerdown", ({ button, target }) => {
+  const row = button === 0 && target.closest(".gg-wrow");
+  if (row && !target.closest(".gg-wpick, a")) panel.prefetch(row.dataset.number);
+});
 list.addEventListener("click", (event) => {
   const row = event.target.closest(".gg-wrow");
   if (row && !event.target.closest(".gg-wpick, a")) choose(row.dataset.number);
@@ -173,7 +177,9 @@ live.on("gap", () => chosen && panel.refresh());
 // --- after a step -------------------------------------------------------------------------------------------------
 
 panel.addEventListener("shown", ({ detail }) => {
-  if (detail.number === chosen) map?.pin(chosen, placeOf(rowOf(chosen)) ?? placeOf(detail.panel));
+  if (detail.number !== chosen) return;
+  // first the case, then the map that is moved to it
+  requestAnimationFrame(() => setTimeout(() => detail.number === chosen && map?.pin(chosen, placeOf(rowOf(chosen)) ?? placeOf(detail.panel))));
 });
 panel.addEventListener("done", ({ detail }) => {
   const row = rowOf(detail.number);

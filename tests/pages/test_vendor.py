@@ -31,6 +31,21 @@ def test_vendor_lock_names_version_source_and_license_of_each_folder():
         assert all((VENDOR / entry["folder"] / file).exists() for file in entry["files"])
 
 
+def test_selectors_left_out_are_in_no_sheet():
+    for entry in json.loads((VENDOR / "vendor.lock.json").read_text()).values():
+        sheets = [(VENDOR / entry["folder"] / file).read_text() for file in entry["files"] if file.endswith(".css")]
+        assert [part for part in entry.get("without", []) if any(part in sheet for sheet in sheets)] == []
+
+
+def test_no_rule_of_anything_asks_for_the_class_of_what_is_above():
+    """Each class that a script sets would compute the style of everything below it anew."""
+    asks = re.compile(r"\[(?:class|style)[^\]]*\][^,{]*[ >~+][*:\[]")
+    for path in (VENDOR / "tabler/tabler.min.css", *(STATIC / "css").glob("*.css")):
+        text = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
+        for selectors in re.findall(r"(?<=[{}])([^{}@;]+)\{", text):
+            assert not asks.search(selectors), (path.name, selectors[:200])
+
+
 def test_pages_load_nothing_from_elsewhere_and_hold_no_script():
     for path in (Path(settings.BASE_DIR) / "templates").rglob("*.html"):
         text = path.read_text()

@@ -102,3 +102,21 @@ def test_scripts_that_follow_the_list_get_the_list_without_the_house(sign_in):
     assert "data-map=" not in followed.text
     assert "<dialog" not in followed.text
     assert "X-Requested-With" in followed["Vary"]
+
+
+def test_followed_page_has_only_the_cases_that_were_heard_of(world, sign_in, statements):
+    here, other, gone = (world.report() for _case in range(3))
+    world.perform(gone, "accept", "acceptor_2")
+    client = sign_in("acceptor")
+    follow = {"X-Requested-With": "live"}
+    answer = client.get(f"/work/accept/?only=touched&touched={here},{gone}", headers=follow)
+    assert f'id="row-{here}"' in answer.text
+    assert f'id="row-{other}"' not in answer.text
+    assert f'data-gone="{gone}"' in answer.text
+    assert "data-only-touched" in answer.text
+    assert answer.context["counts"]["all"] == 2  # counters and tabs are of the whole desk
+    assert "data-part" not in answer.text.partition("gg-wqueue")[2].partition("</section>")[0]
+    # whoever asks for the page itself gets the whole
+    whole = client.get(f"/work/accept/?only=touched&touched={here}")
+    assert f'id="row-{other}"' in whole.text
+    assert "only=" not in whole.context["query"]
