@@ -33,7 +33,7 @@ FLAGS = (
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 )  # fmt: skip
 #: A pause in which nothing is measured: what was begun in the background comes to its end, as while one reads.
-READING_SECONDS = 0.4
+READING_SECONDS = 1.0
 #: Between two events: the list fetches itself at most each second and a half.
 APART_SECONDS = 2.2
 
@@ -349,10 +349,11 @@ def main() -> None:
         # Playwright keeps an event loop in this thread, in which Django would refuse the ORM
         os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
         stack.use(made)
+        waited = stack.settled(made)
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         conditions = stack.conditions() | {
             "postgres": stack.postgres_version(made.database), "server": " ".join(stack.shipped()),
-            "chromium": browser.version, "filled": made.filled,
+            "chromium": browser.version, "filled": made.filled, "settled_seconds": round(waited, 1),
         }  # fmt: skip
         _said({"benchmark": "desks", "conditions": conditions})
         lines = list(_lines(Bench(made, address, browser), given.times, given.only))

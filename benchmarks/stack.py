@@ -175,6 +175,27 @@ def _serve(held: ExitStack, made: Stack, name: str, command: Callable[[int], lis
     setattr(made, name, f"http://127.0.0.1:{port}")
 
 
+_DUE = """
+SELECT (SELECT count(*) FROM incidents_clock WHERE next_step_at <= now())
+     + (SELECT count(*) FROM incidents_journalentry WHERE delivered_at IS NULL AND parked_at IS NULL)
+     + (SELECT count(*) FROM dispatch_noticedelivery WHERE state = 'pending')
+     + CASE WHEN EXISTS (SELECT FROM dispatch_loopaudit) THEN 0 ELSE 1 END
+"""
+
+
+def settled(made: Stack, *, seconds: float = 600) -> float:
+    """The worker has done what fell due since the fill, and its first audit of all journals. Seconds that it took; ends after ``seconds``."""
+    began = time.monotonic()
+    with psycopg2.connect(made.database) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        while time.monotonic() - began < seconds:
+            cursor.execute(_DUE)
+            if cursor.fetchone()[0] == 0:
+                break
+            time.sleep(1)
+    return time.monotonic() - began
+
+
 # --- measuring ----------------------------------------------------------------------------------------------------
 
 
