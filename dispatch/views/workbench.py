@@ -90,7 +90,7 @@ def workbench(request: HttpRequest, desk: str) -> HttpResponse:
         "is_part": is_part,
         "tabs": _tabs(request.actor, found, shown),
         "ticker": ticker(request.actor),
-        "views": _views(request, found),
+        "views": [] if is_part else _views(request, found),
         "list_url": reverse("pages:queue", args=[found.key]),
         "may_report": bool(sources_of(request.actor)),
     }

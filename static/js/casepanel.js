@@ -124,7 +124,7 @@ export class CasePanel extends EventTarget {
       return;
     }
     // one that was overtaken takes nothing away
-    const slow = setTimeout(() => asked === this.#asked && this.#state("loading"), 120);
+    const slow = setTimeout(() => asked === this.#asked && this.#wait(number), 120);
     try {
       const { status, html } = await this.#fetched(number);
       if (asked !== this.#asked) return;
@@ -136,6 +136,16 @@ export class CasePanel extends EventTarget {
     } finally {
       clearTimeout(slow);
     }
+  }
+
+  #isShown(number) {
+    return this.box.dataset.state === "shown" && this.panel?.dataset.number === number;
+  }
+
+  /** The same case on its way once more: what is read and typed stays until the new one is there. */
+  #wait(number) {
+    if (this.#isShown(number)) this.box.setAttribute("aria-busy", "true");
+    else this.#state("loading");
   }
 
   /** As it is now: unless somebody is typing, who is told instead, and asks for it (`typed`) when he likes. */
@@ -217,6 +227,12 @@ export class CasePanel extends EventTarget {
   #fail(status, focus) {
     const states = { 401: "signed-out", 403: "forbidden", 404: "gone" };
     const state = states[status] ?? "failed";
+    if (state === "failed" && this.#isShown(this.number)) {
+      // what stands there was true a moment ago, and says that it may have changed
+      this.box.setAttribute("aria-busy", "false");
+      this.panel.querySelector("[data-stale]")?.removeAttribute("hidden");
+      return;
+    }
     const had = focus || this.box.contains(document.activeElement);
     this.#state(state);
     const link = this.box.querySelector(".gg-state-signed-out a");

@@ -133,3 +133,38 @@ def test_pause_into_another_year_stays_clear_of_the_title(city: World, desk_of):
     inner, outer = row.locator(".gg-sla b").bounding_box(), row.bounding_box()
     assert inner["x"] + inner["width"] <= chip["x"] + chip["width"]
     assert outer["y"] <= chip["y"] < chip["y"] + chip["height"] <= outer["y"] + outer["height"]
+
+
+class TestRenewal:
+    """A colleague's note comes to the case that is being read."""
+
+    def told(self, city: World, desk_of, route):
+        number = city.report()
+        desk = desk_of("acceptor")
+        desk.shows(number)
+        desk.panel.locator("#panel-title").focus()
+        desk.panel.evaluate("(panel) => { panel.dataset.before = ''; }")
+        desk.page.route(f"**/cases/{number}/", route)
+        city.perform(number, "note", "acceptor_2", note="门牌有误")
+        return desk
+
+    def test_case_that_comes_slowly_is_read_on_where_one_was(self, city: World, desk_of):
+        held = []
+        desk = self.told(city, desk_of, lambda route: held.append(route))
+        expect(desk.page.locator("[data-case]")).to_have_attribute("aria-busy", "true")
+        before = desk.page.locator("[data-panel][data-before]")
+        expect(before).to_be_visible()
+        expect(before.locator("#panel-title")).to_be_focused()
+        for route in held:
+            route.continue_()
+        expect(desk.panel).to_contain_text("门牌有误")
+        expect(before).to_have_count(0)
+        expect(desk.panel.locator("#panel-title")).to_be_focused()
+
+    def test_case_that_does_not_come_stays_and_says_that_it_has_changed(self, city: World, desk_of):
+        desk = self.told(city, desk_of, lambda route: route.abort())
+        expect(desk.panel.locator("[data-stale]")).to_be_visible()
+        expect(desk.page.locator("[data-panel][data-before]")).to_be_visible()
+        desk.page.unroute_all()
+        desk.panel.locator("[data-renew]").click()
+        expect(desk.panel).to_contain_text("门牌有误")
