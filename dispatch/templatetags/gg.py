@@ -78,14 +78,16 @@ def work_row(row: Any) -> SafeString:
 
     Written straight: as a template the fifty rows of a page cost half of all that the page costs.
     """
+    # who has it in hand says more than how it came
+    whose, sign = (row.handler, "building") if row.handler else (row.source, row.source_icon)
     badge = row.badge and format_html('<span class="gg-badge gg-badge-{}">{}</span>', row.badge_kind, row.badge)
     return format_html(
         _WORK_ROW,
         number=row.number, seq=str(row.seq), version=str(row.version), status=row.status,
         lon="" if row.lon is None else repr(row.lon), lat="" if row.lat is None else repr(row.lat),
         kind=row.chip.kind, check=_icon("check", ""), chip=sla(row.chip), title=row.title, badge=badge,
-        address=row.address or "—", tail=row.number[-7:], holder=row.claimed_by, source=row.source,
-        sign=_icon("lock" if row.claimed_by else row.source_icon, ""), by=row.claimed_by or row.source,
+        address=row.address or "—", tail=row.number[-7:], holder=row.claimed_by, source=whose,
+        sign=_icon("lock" if row.claimed_by else sign, ""), by=row.claimed_by or whose,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import pgettext
 
 from dispatch import appeals, claims, queue_query
 from dispatch.actors import Actor
-from dispatch.selectors import entry_label, requests_waiting_for, rulings_waiting_for
+from dispatch.selectors import entry_label, requests_waiting_for, rulings_waiting_for, with_lead
 from dispatch.views.desk_table import DESKS, Desk
 from dispatch.views.shell import desks_of, page, show
 from dispatch.views.words import SOON, Chip, case_chip, due_chip
@@ -23,7 +23,8 @@ from grids.capabilities import Capability
 from grids.spatial import areas
 from incidents.catalogue import catalogue
 from incidents.models import Incident, JournalEntry
-from incidents.workflow import ENDED, RequestKind, Status
+from incidents.workflow import ENDED, WITH_LIVE_TICKET, RequestKind, Status
+from personnel.selectors import department_tree
 
 PAGE = 50
 #: So many cases that the browser heard of are looked up at once.
@@ -62,6 +63,8 @@ class Row:
     lat: float | None
     version: int
     claimed_by: str = ""
+    #: The department, or the worker, that has the case in hand.
+    handler: str = ""
 
 
 @page
@@ -95,10 +98,13 @@ def cases(request: HttpRequest, desk: Desk, *, only_touched: bool = False) -> di
     found = queue_query.narrowed(scoped, wanted, now=now)
     counts = _counted(desk, scoped, now)
     touched = _heard_of(request)
+    listed, fields = found, FIELDS
+    if not WITH_LIVE_TICKET.isdisjoint(wanted.statuses):
+        listed, fields = with_lead(found), (*FIELDS, "lead_id", "lead_worker")
     if only_touched:
-        rows, after = list(found.filter(number__in=touched).values(*FIELDS)), ""
+        rows, after = list(listed.filter(number__in=touched).values(*fields)), ""
     else:
-        rows, after = _page(found, asked.get("after", ""))
+        rows, after = _page(listed, asked.get("after", ""), fields)
     for pk, hold in claims.of_cases(row["id"] for row in rows).items():
         next(row for row in rows if row["id"] == pk)["claimed_by"] = hold.name
     has_filter = any(asked.get(name) for name in queue_query.PARAMETERS if name != "scope")
@@ -157,7 +163,7 @@ def _filters_of(wanted: queue_query.Asked) -> dict[str, Any]:
     }
 
 
-def _page(cases: QuerySet[Incident], after: str) -> tuple[list[dict[str, Any]], str]:
+def _page(cases: QuerySet[Incident], after: str, fields: tuple[str, ...]) -> tuple[list[dict[str, Any]], str]:
     """A page by least time left, those without a due time last; and the mark of the next page."""
     mark = _mark(after)
     if mark is not None:
@@ -166,7 +172,7 @@ def _page(cases: QuerySet[Incident], after: str) -> tuple[list[dict[str, Any]], 
             cases = cases.filter(due_at__isnull=True, id__gt=last_id)
         else:
             cases = cases.filter(Q(due_at__gt=due_at) | Q(due_at=due_at, id__gt=last_id) | Q(due_at__isnull=True))
-    rows = list(cases.order_by(F("due_at").asc(nulls_last=True), "id").values(*FIELDS)[: PAGE + 1])
+    rows = list(cases.order_by(F("due_at").asc(nulls_last=True), "id").values(*fields)[: PAGE + 1])
     if len(rows) <= PAGE:
         return rows, ""
     last = rows[PAGE - 1]
@@ -239,6 +245,7 @@ def row_of(r: dict[str, Any], now: datetime) -> Row:
         lat=r["lat"],
         version=r["version"],
         claimed_by=r.get("claimed_by", ""),
+        handler=department_tree().name(r.get("lead_id")) or r.get("lead_worker") or "",
     )  # fmt: skip
 
 

@@ -120,3 +120,16 @@ def test_followed_page_has_only_the_cases_that_were_heard_of(world, sign_in, sta
     whole = client.get(f"/work/accept/?only=touched&touched={here}")
     assert f'id="row-{other}"' in whole.text
     assert "only=" not in whole.context["query"]
+
+
+def test_row_of_a_case_in_hand_names_the_department(world, sign_in, statements):
+    number = world.carry("handling")
+    client = sign_in("supervisor")
+    text = client.get("/work/supervise/").text
+    row = text.partition(f'id="row-{number}"')[2].partition('class="gg-wrow"')[0]
+    department = world.case(number).tickets.get(is_lead=True).department.name
+    assert f'data-source="{department}"' in row
+    one = statements(client, "/work/supervise/")
+    world.carry("handling")
+    assert statements(client, "/work/supervise/") == one <= 9
+    assert department in client.get("/queue/supervise/").text
