@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, F
 
 from dispatch import claims, delivery, escalation, loop, notify, receivers, requests, tickets, timeouts
 from dispatch.models import Claim, LadderPause, Notice, NoticeDelivery, Request, Ticket
@@ -136,6 +136,8 @@ def others(world: World) -> Iterator[Work]:
     yield Work("claim", lambda: claims.claim(number=number, by=world.actor("acceptor")))
     held = Quick(world).number
     claims.claim(number=held, by=world.actor("acceptor"))
+    # the lease is by the database's clock, and to go through all points of all works takes longer than it
+    Claim.objects.filter(incident__number=held).update(until=F("until") + timedelta(days=1))
     yield Work("seize", lambda: claims.seize(number=held, by=world.actor("supervisor"), reason="急件"))
 
     joint = Quick(world).to("handling", joint=("ZJ",))
