@@ -4,9 +4,7 @@ All of it is limited to the cases that the person may see (``dispatch.visibility
 different figures. Times are of the deployment's zone.
 """
 
-import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -96,7 +94,7 @@ def pieces(
     """
     chunks, mark = facts.chunks(_whole(at), cases=_seen(by, area_id), after=after), None
     while True:
-        with _uncollected():
+        with facts.uncollected():
             mark, read = (
                 next(chunks, (None, None)) if mark is not None else next(chunks, (after, Facts(_whole(at), ())))
             )
@@ -111,18 +109,6 @@ def in_order(shown: Dashboard) -> Dashboard:
     """The departments in the order of their codes, however the pieces were put together."""
     places = {department_id: place for place, department_id in enumerate(_departments(shown.area_id))}
     return replace(shown, departments=sorted(shown.departments, key=lambda row: places.get(row.id, len(places))))
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """The collector looks for no circles meanwhile: there are none, and it would look through all again and again."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _arranged(read: Facts, at: datetime, area_id: int | None, spans: Iterable[str]) -> dict[str, Dashboard]:
