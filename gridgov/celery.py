@@ -50,6 +50,8 @@ BEAT_SECONDS: dict[str, float] = {
     "reporting.assess_due": 3600,
     "reporting.export_due": 5,
     "reporting.discard_exports": 3600,
+    "reporting.renew_boards": 5,
+    "reporting.discard_boards": 3600,
 }
 
 

@@ -1,6 +1,6 @@
 """How the dashboard arranges the figures (pure): by stage, by day, by department and by area.
 
-Every number here is a :class:`~reporting.indicators.Figure`, and so names the cases behind it.
+Every number that is made here is a :class:`~reporting.indicators.Figure`, and so names the cases behind it.
 """
 
 from bisect import bisect_right
@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy as _
 
 from incidents.workflow import ENDED, OPEN, STAGE_OF, TRANSITIONS, Stage, Status
 from reporting import indicators
+from reporting.figures import Figure, Number, Unit
 from reporting.history import CaseFact, Facts, Period, Ref
-from reporting.indicators import INDICATORS, Figure, Unit
+from reporting.indicators import INDICATORS
 
 #: The figures of each row of a board, by key.
 AREA_COLUMNS = (
@@ -67,9 +68,9 @@ class StageRow:
     """What stands in one of the seven stages: all, of these past due, and of these due soon."""
 
     stage: Stage
-    standing: Figure
-    overdue: Figure
-    due_soon: Figure
+    standing: Number
+    overdue: Number
+    due_soon: Number
 
 
 def stage_funnel(facts: Facts, *, soon: timedelta) -> list[StageRow]:
@@ -112,17 +113,17 @@ LEAST_BASE = 10
 class Trend:
     """A count of a stretch of time and of the stretch before it."""
 
-    now: Figure
-    before: Figure
+    now: Number
+    before: Number
 
     @property
     def difference(self) -> int:
-        return len(self.now.hits) - len(self.before.hits)
+        return self.now.count - self.before.count
 
     @property
     def change(self) -> float | None:
         """The difference as a share of before; None where there was too little before for a share to say anything."""
-        return self.difference / len(self.before.hits) if len(self.before.hits) >= LEAST_BASE else None
+        return self.difference / self.before.count if self.before.count >= LEAST_BASE else None
 
 
 def windows(now: datetime, midnight: datetime) -> dict[str, tuple[Period, Period]]:
@@ -200,9 +201,9 @@ class Flow:
     """What came and what was closed in one hour or day; ``before``: what came in the one it is compared with."""
 
     period: Period
-    reported: Figure
-    closed: Figure
-    before: Figure
+    reported: Number
+    closed: Number
+    before: Number
 
 
 def flow(facts: Facts, buckets: Iterable[Period], *, back: timedelta) -> list[Flow]:
@@ -226,8 +227,8 @@ def flow(facts: Facts, buckets: Iterable[Period], *, back: timedelta) -> list[Fl
 class RatioTrend:
     """A ratio of a stretch of time and of the stretch before it."""
 
-    now: Figure
-    before: Figure
+    now: Number
+    before: Number
 
     @property
     def difference(self) -> float | None:
@@ -251,7 +252,7 @@ class BoardRow:
     """One area or department with its figures by key."""
 
     id: int
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, Number]
 
 
 def area_board(facts: Facts, *, level: int, area_ids: Iterable[int]) -> list[BoardRow]:
@@ -295,8 +296,8 @@ class MapValue:
     """What an area's colour says."""
 
     area_id: int
-    standing: Figure
-    overdue: Figure
+    standing: Number
+    overdue: Number
 
 
 def map_values(facts: Facts, *, level: int, area_ids: Iterable[int]) -> list[MapValue]:

@@ -6,7 +6,6 @@ A source holds one chunk at a time. It looks with the sight that the person had 
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
 from typing import Any, Protocol
 
 from django.db.models import QuerySet
@@ -142,34 +141,32 @@ class FigureSource:
     """The cases behind a number of the dashboard, as they were when it was counted."""
 
     def __init__(self, actor: Actor, query: Mapping[str, Any]) -> None:
-        self._actor = actor
-        self._query = query
-        self._titles = catalogue()
-
-    @cached_property
-    def _refs(self) -> list[Any]:
-        """The same at each look: all of it is as of one instant."""
-        asked = dict(self._query)
-        part = asked.pop("part", "all")
-        at = datetime.fromisoformat(asked.pop("at"))
+        asked = dict(query)
+        self._actor, self._part = actor, asked.pop("part", "all")
         between = asked.pop("between", None)
         if between:
             asked["between"] = Period(*(datetime.fromisoformat(end) for end in between))
-        found = selectors.drill(self._actor, asked.pop("key"), at=at, **asked)
-        return list({"hits": found.hits, "misses": found.misses}.get(part, found.refs))
+        # the same at each look: all of it is as of one instant
+        self._asked = selectors.Asked(asked.pop("key"), datetime.fromisoformat(asked.pop("at")), **asked)
+        self._titles = catalogue()
+        self._mark, self._pieces = -1, iter(())  # type: ignore[var-annotated]
 
     def columns(self) -> Sequence[str]:
         return (_("案件编号"), _("类别"), _("计入的一步"), _("当时状态"), _("时间"), _("地址"))
 
     def count(self) -> int:
-        return len(self._refs)
+        """How many there may be; that fewer count is known at the end."""
+        return selectors.drilled(self._actor, self._asked)
 
     def chunk(self, mark: int) -> tuple[list[list[str]], int]:
-        while refs := self._refs[mark : mark + EVIDENCE_CHUNK]:
-            mark += len(refs)
+        if mark != self._mark:
+            self._pieces = selectors.drill_pieces(self._actor, self._asked, after=mark, size=EVIDENCE_CHUNK)
+        for reached, found in self._pieces:
+            self._mark = reached
+            refs = {"hits": found.hits, "misses": found.misses}.get(self._part, found.refs)
             rows, _unseen = selectors.evidence(self._actor, refs)
             if rows:
-                return [self._shown(row) for row in rows], mark
+                return [self._shown(row) for row in rows], self._mark
         return [], mark
 
     def _shown(self, row: selectors.Evidence) -> list[str]:

@@ -36,8 +36,7 @@ class Period:
         return instant is not None and self.start <= instant < self.end
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One thing that happened. ``assignment``: the dispatch under which it happened, 0 outside of any."""
 
     seq: int
@@ -48,8 +47,7 @@ class Entry:
     result: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ClockFact:
+class ClockFact(NamedTuple):
     """A clock as it stood. ``due_at`` None: no limit, or paused. ``seq``: the entry that last spoke of it.
 
     ``ended_by``: the action that ended it, empty while it is live. ``person_id``: the user who was asked to check, or
@@ -77,8 +75,7 @@ class ClockFact:
         return self.state == "running" and self.due_at is not None and at.replace(microsecond=0) > self.due_at
 
 
-@dataclass(frozen=True, slots=True)
-class TicketFact:
+class TicketFact(NamedTuple):
     """A lead ticket: who it was given to, and the entry that gave it."""
 
     assignment: int
@@ -118,27 +115,38 @@ class CaseFact:
 class _Index:
     """The clocks by kind, in the order of the cases; the entries by action, each with its case, in the order of time.
 
-    ``times`` are those of the entries; each entry has its place in the order of the cases.
+    ``dues``: the clocks that have a due time, in its order. ``times`` and ``due_times`` are those of the rows; each row
+    has its place in the order of the cases.
     """
 
     clocks: Mapping[str, Sequence[ClockFact]]
     entries: Mapping[str, Sequence[tuple[datetime, int, CaseFact, Entry]]]
     times: Mapping[str, Sequence[datetime]]
+    dues: Mapping[str, Sequence[tuple[datetime, int, ClockFact]]]
+    due_times: Mapping[str, Sequence[datetime]]
 
     @classmethod
     def of(cls, cases: Iterable[CaseFact]) -> "_Index":
         clocks: dict[str, list[ClockFact]] = {}
         entries: dict[str, list[tuple[datetime, int, CaseFact, Entry]]] = {}
+        dues: dict[str, list[tuple[datetime, int, ClockFact]]] = {}
         place = 0
         for case in cases:
             for clock in case.clocks:
+                place += 1
                 clocks.setdefault(clock.kind, []).append(clock)
+                if clock.due_at is not None:
+                    dues.setdefault(clock.kind, []).append((clock.due_at, place, clock))
             for entry in case.entries:
                 place += 1
                 entries.setdefault(entry.action, []).append((entry.at, place, case, entry))
-        for found in entries.values():
-            found.sort(key=itemgetter(0, 1))
-        return cls(clocks, entries, {action: [row[0] for row in found] for action, found in entries.items()})
+        for found in (*entries.values(), *dues.values()):
+            found.sort(key=itemgetter(0, 1))  # type: ignore[arg-type]
+        return cls(clocks, entries, _first(entries), dues, _first(dues))
+
+
+def _first(rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> dict[str, list[datetime]]:
+    return {key: [row[0] for row in found] for key, found in rows.items()}
 
 
 @dataclass(frozen=True)
@@ -152,9 +160,25 @@ class Facts:
     def _index(self) -> _Index:
         return _Index.of(self.cases)
 
+    @cached_property
+    def _areas(self) -> dict[int, dict[int, "Facts"]]:
+        return {}
+
+    @cached_property
+    def _departments(self) -> dict[frozenset[int], "Facts"]:
+        return {}
+
     def clocks(self, kind: str) -> Sequence[ClockFact]:
         """All clocks of the kind."""
         return self._index.clocks.get(kind, ())
+
+    def due(self, kind: str) -> Iterator[ClockFact]:
+        """The clocks of the kind that are due in the period, in the order of the cases."""
+        times = self._index.due_times.get(kind, ())
+        first, after = bisect_left(times, self.period.start), bisect_left(times, self.period.end)
+        rows = self._index.dues.get(kind, ())[first:after]
+        for _due, _place, clock in sorted(rows, key=itemgetter(1)):
+            yield clock
 
     def happened(self, *actions: str) -> Iterator[tuple[CaseFact, Entry]]:
         """The entries of the period with one of the actions; of each action in the order of the cases."""
@@ -165,24 +189,34 @@ class Facts:
             for _at, _place, case, entry in sorted(rows, key=itemgetter(1)):
                 yield case, entry
 
+    def ever(self, action: str) -> Iterator[tuple[CaseFact, Entry]]:
+        """The entries with the action, whenever, by time."""
+        for _at, _place, case, entry in self._index.entries.get(action, ()):
+            yield case, entry
+
     def within(self, area_id: int) -> "Facts":
         """The cases that lie in the area, of whatever level."""
         return replace(self, cases=tuple(case for case in self.cases if area_id in case.chain))
 
     def by_area(self, level: int) -> "dict[int, Facts]":
         """The facts of each area of the level (1 city … 5 grid) in which a case lies."""
-        found: dict[int, list[CaseFact]] = {}
-        for case in self.cases:
-            area_id = case.chain[level - 1]
-            if area_id is not None:
-                found.setdefault(area_id, []).append(case)
-        return {area_id: replace(self, cases=tuple(cases)) for area_id, cases in found.items()}
+        if level not in self._areas:
+            found: dict[int, list[CaseFact]] = {}
+            for case in self.cases:
+                area_id = case.chain[level - 1]
+                if area_id is not None:
+                    found.setdefault(area_id, []).append(case)
+            self._areas[level] = {area_id: replace(self, cases=tuple(cases)) for area_id, cases in found.items()}
+        return {area_id: facts.during(self.period) for area_id, facts in self._areas[level].items()}
 
     def of_departments(self, department_ids: Collection[int]) -> "Facts":
         """What the departments had to do with: their lead tickets, the clocks and entries under those."""
-        theirs = (case for case in self.cases if any(t.department_id in department_ids for t in case.tickets))
-        mine = replace(self, cases=tuple(theirs))
-        return mine._narrowed(lambda case, ticket: ticket.department_id in department_ids)
+        ids = frozenset(department_ids)
+        if ids not in self._departments:
+            theirs = (case for case in self.cases if any(t.department_id in ids for t in case.tickets))
+            mine = replace(self, cases=tuple(theirs))
+            self._departments[ids] = mine._narrowed(lambda case, ticket: ticket.department_id in ids)
+        return self._departments[ids].during(self.period)
 
     def of_person(self, user_id: int, worker_id: int | None = None) -> "Facts":
         """What one field worker did: what became of his reports, checks and verifications, his own tickets."""
@@ -195,7 +229,8 @@ class Facts:
     def during(self, period: Period) -> "Facts":
         """The same histories for a period inside this one. If it ends earlier, only what counts entries is true."""
         other = Facts(period, self.cases)
-        other.__dict__["_index"] = self._index
+        # what is worked out for one of them holds for all
+        other.__dict__.update(_index=self._index, _areas=self._areas, _departments=self._departments)
         return other
 
     def _narrowed(
@@ -234,10 +269,10 @@ _LEAVES_TICKET = frozenset(
 )
 _OPEN = frozenset(status.value for status in Status) - frozenset(status.value for status in ENDED)
 _LIVE = ("running", "paused")
+_VERIFIED = frozenset({"pass", "fail", "refuse_on_site"})
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """An entry as it stands in the journal."""
 
     seq: int
@@ -248,8 +283,7 @@ class Said:
     payload: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class ClockRow:
+class ClockRow(NamedTuple):
     """A clock as it stands now. ``worked``: asked for the microseconds of working time of an ended handle clock."""
 
     kind: str
@@ -342,17 +376,21 @@ def case_fact(
 
 def _listen(known: dict[str, _Known], said: Said, asked: int | None) -> None:
     """What the entry says of clocks: those that began with their due time, and how others stand after it."""
-    for key, due in (said.payload.get("started") or {}).items():
-        person = asked if key.startswith(("check:", "verify:")) else None
-        known[key] = _Known("running", _instant(due), said.seq, person_id=person)
-    for key, words in (said.payload.get("clocks") or {}).items():
-        state, _space, due = words.partition(" ")
-        clock = known.setdefault(key, _Known(state, None, said.seq))
-        clock.state, clock.seq = state, said.seq
-        clock.due_at = _instant(due)
-        clock.ended_by = "" if state in _LIVE else said.action
-        if key.startswith("verify:") and said.action in ("pass", "fail", "refuse_on_site"):
-            clock.person_id = said.actor_id
+    seq, started, moved = said.seq, said.payload.get("started"), said.payload.get("clocks")
+    if started:
+        for key, due in started.items():
+            person = asked if asked is not None and key.startswith(("check:", "verify:")) else None
+            known[key] = _Known("running", _instant(due), seq, "", person)
+    if moved:
+        for key, words in moved.items():
+            state, _space, due = words.partition(" ")
+            clock = known.get(key)
+            if clock is None:
+                clock = known[key] = _Known(state, None, seq)
+            clock.state, clock.seq, clock.due_at = state, seq, _instant(due)
+            clock.ended_by = "" if state in _LIVE else said.action
+            if said.action in _VERIFIED and key.startswith("verify:"):
+                clock.person_id = said.actor_id
     if said.action == "reassign_verification":
         for key, clock in known.items():
             if key.startswith("verify:") and clock.state in _LIVE:
@@ -366,16 +404,16 @@ def _instant(text: str | None) -> datetime | None:
 def _clock_fact(number: str, row: ClockRow, known: _Known, *, is_exempt: bool) -> ClockFact:
     live = known.state in _LIVE
     return ClockFact(
-        number=number,
-        kind=row.kind,
-        cycle=row.cycle,
-        assignment=row.assignment,
-        state=known.state,
+        number,
+        row.kind,
+        row.cycle,
+        row.assignment,
+        known.state,
         # an ended clock moves no more, so that its row still says when it was due
-        due_at=known.due_at if live else row.due_at,
-        seq=known.seq,
-        ended_by=known.ended_by,
-        person_id=known.person_id,
-        is_exempt=is_exempt,
-        worked_us=row.worked() if row.worked is not None and known.state in ("met", "late") else None,
+        known.due_at if live else row.due_at,
+        known.seq,
+        known.ended_by,
+        known.person_id,
+        is_exempt,
+        row.worked() if row.worked is not None and known.state in ("met", "late") else None,
     )

@@ -11,63 +11,14 @@ cases have no clocks. On time is stopped at or before due, to the second. A zero
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 from incidents.workflow import Status
+from reporting.figures import Figure, Unit
 from reporting.history import CaseFact, ClockFact, Entry, Facts, Period, Ref
-
-
-class Unit(StrEnum):
-    """What a figure is counted in."""
-
-    CASES = "cases"  # 件
-    RATIO = "ratio"  # 0 to 1
-    WORK_HOURS = "work_hours"  # 工作时
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A value and its evidence. A count has ``hits`` alone; of a ratio ``misses`` are counted and not hits.
-
-    An average has ``total`` over the number of hits.
-    """
-
-    unit: Unit
-    hits: tuple[Ref, ...]
-    misses: tuple[Ref, ...] = ()
-    total: Fraction = Fraction(0)
-
-    @property
-    def denominator(self) -> int:
-        return len(self.hits) + len(self.misses)
-
-    @property
-    def exact(self) -> Fraction | None:
-        """The value without rounding; None ("—") where there is nothing to divide by."""
-        if self.unit is Unit.CASES:
-            return Fraction(len(self.hits))
-        if not self.denominator:
-            return None
-        return (self.total if self.unit is Unit.WORK_HOURS else Fraction(len(self.hits))) / self.denominator
-
-    @property
-    def value(self) -> float | None:
-        exact = self.exact
-        return None if exact is None else float(exact)
-
-    @property
-    def refs(self) -> tuple[Ref, ...]:
-        """All the evidence, in the order of case numbers."""
-        return tuple(sorted((*self.hits, *self.misses)))
-
-    @property
-    def numbers(self) -> list[str]:
-        """The cases behind the figure, each once."""
-        return sorted({ref.number for ref in self.refs})
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +150,7 @@ def suspended_cases(facts: Facts) -> Figure:
 @_indicator(_("超期未处置数"), Unit.CASES, _("应于本期内处置、期末仍未处置的工单数，挂账除外。单位：件。"))
 def overdue_unhandled(facts: Facts) -> Figure:
     """Lead tickets whose handling was due in the period and still runs past due at its end. Unit: tickets."""
-    late = (c for c in facts.clocks("handle") if _counts(c, facts.period) and c.state == "running")
+    late = (c for c in facts.due("handle") if _counts(c, facts.period) and c.state == "running")
     return Figure(Unit.CASES, tuple(clock.ref for clock in late))
 
 
@@ -223,7 +174,7 @@ def _counts(clock: ClockFact, period: Period) -> bool:
 
 
 def _on_time(facts: Facts, kind: str) -> Figure:
-    return _split((c for c in facts.clocks(kind) if _counts(c, facts.period)), lambda clock: clock.state == "met")
+    return _split((c for c in facts.due(kind) if _counts(c, facts.period)), lambda clock: clock.state == "met")
 
 
 def _split(clocks: Iterable[ClockFact], is_hit: Callable[[ClockFact], bool]) -> Figure:
@@ -289,16 +240,20 @@ class _TicketDue:
 
 def _tickets_due(facts: Facts) -> list[_TicketDue]:
     """The lead tickets with a handle clock due in the period, each once."""
-    cycles: dict[tuple[str, int], list[ClockFact]] = {}
-    for clock in facts.clocks("handle"):
-        cycles.setdefault((clock.number, clock.assignment), []).append(clock)
-    found = []
-    for (number, assignment), clocks in cycles.items():
-        due = [c.seq for c in clocks if _counts(c, facts.period)]
-        if due:
-            spoilt = any(not c.is_exempt and (c.state == "late" or c.is_past_due(facts.period.end)) for c in clocks)
-            found.append(_TicketDue(Ref(number, max(due)), assignment, not spoilt))
-    return found
+    due: dict[tuple[str, int], int] = {}
+    for clock in facts.due("handle"):
+        if _counts(clock, facts.period):
+            ticket = (clock.number, clock.assignment)
+            due[ticket] = max(clock.seq, due.get(ticket, 0))
+    if not due:
+        return []
+    spoilt = {
+        (c.number, c.assignment)
+        for c in facts.clocks("handle")
+        if not c.is_exempt and (c.state == "late" or c.is_past_due(facts.period.end))
+    }
+    return [_TicketDue(Ref(number, seq), assignment, (number, assignment) not in spoilt)
+            for (number, assignment), seq in due.items()]  # fmt: skip
 
 
 @_indicator(_("按时发核查率"), Unit.RATIO, _("本期到期的发核查时限中，按时办理的比例。取消、免责的不计。"))
@@ -322,14 +277,14 @@ def on_time_close(facts: Facts) -> Figure:
 @_indicator(_("全程按时率"), Unit.RATIO, _("全程时限于本期内到期的案件中，按时办结的比例；直接答复、强制结案另计。"))
 def on_time_total(facts: Facts) -> Figure:
     """Of the total clocks due in the period, those stopped in time; answers and forced closings are apart."""
-    due = (c for c in facts.clocks("total") if _counts(c, facts.period) and c.ended_by not in APART)
+    due = (c for c in facts.due("total") if _counts(c, facts.period) and c.ended_by not in APART)
     return _split(due, lambda clock: clock.state == "met")
 
 
 @_indicator(_("按时答复率"), Unit.RATIO, _("全程时限于本期内到期、直接答复办结的案件中，按时答复的比例。"))
 def on_time_answer(facts: Facts) -> Figure:
     """Of the total clocks due in the period that a direct answer stopped, those stopped in time."""
-    due = (c for c in facts.clocks("total") if _counts(c, facts.period) and c.ended_by == "answer")
+    due = (c for c in facts.due("total") if _counts(c, facts.period) and c.ended_by == "answer")
     return _split(due, lambda clock: clock.state == "met")
 
 
@@ -338,7 +293,7 @@ def on_time_answer(facts: Facts) -> Figure:
 
 def _to_close(facts: Facts) -> Iterable[ClockFact]:
     """应结案: total clocks due in the period, of cases that were taken on and neither answered nor closed by force."""
-    return (c for c in facts.clocks("total") if _due_in(c, facts.period) and c.ended_by not in (*APART, *NOT_TAKEN))
+    return (c for c in facts.due("total") if _due_in(c, facts.period) and c.ended_by not in (*APART, *NOT_TAKEN))
 
 
 @_indicator(
@@ -380,15 +335,12 @@ def rework_ratio(facts: Facts) -> Figure:
 def return_ratio(facts: Facts) -> Figure:
     """退单率: of the lead tickets dispatched in the period, those returned by its end. Ratio of tickets."""
     hits, misses = [], []
-    for case in facts.cases:
-        returned = {e.assignment: e.seq for e in case.entries if e.action == "return"}
-        for ticket in case.tickets:
-            if ticket.at not in facts.period:
-                continue
-            if ticket.assignment in returned:
-                hits.append(Ref(case.number, returned[ticket.assignment]))
-            else:
-                misses.append(Ref(case.number, ticket.seq))
+    returned = {(case.id, entry.assignment): entry.seq for case, entry in facts.ever("return")}
+    for case, entry in facts.happened("dispatch", "impose"):
+        if (case.id, entry.assignment) in returned:
+            hits.append(Ref(case.number, returned[case.id, entry.assignment]))
+        else:
+            misses.append(Ref(case.number, entry.seq))
     return Figure(Unit.RATIO, tuple(hits), tuple(misses))
 
 
@@ -396,9 +348,7 @@ def return_ratio(facts: Facts) -> Figure:
 def extension_ratio(facts: Facts) -> Figure:
     """延期率: of the lead tickets whose handling was due in the period, those extended before its end."""
     hits, misses = [], []
-    extended = {
-        (case.number, entry.assignment) for case in facts.cases for entry in case.entries if entry.action == "extend"
-    }
+    extended = {(case.number, entry.assignment) for case, entry in facts.ever("extend")}
     for ticket in _tickets_due(facts):
         (hits if (ticket.ref.number, ticket.assignment) in extended else misses).append(ticket.ref)
     return Figure(Unit.RATIO, tuple(hits), tuple(misses))

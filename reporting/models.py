@@ -1,4 +1,4 @@
-"""Exports: the only thing that reporting keeps."""
+"""What reporting keeps: exports, and pictures of dashboards that are too large to be counted while somebody waits."""
 
 import uuid
 
@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
+
+from grids.models import Area
 
 
 class Export(models.Model):
@@ -86,3 +88,51 @@ class Export(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class Picture(models.Model):
+    """What the dashboard last showed of an area to those with one sight, without the cases behind its numbers.
+
+    ``key`` is of the sight, the area and the shape of what is stored: nobody with another sight is ever shown it.
+    ``shown`` has each of the three spans as of ``at``; ``part`` is the one that is being counted, up to the case
+    ``mark``, so that a killed worker costs a slice. ``due_at``: not renewed before. Leases, ``looked_at`` and
+    ``due_at`` are of the database's clock. Written by ``reporting.renewal`` only.
+    """
+
+    key = models.CharField(max_length=64, unique=True, editable=False)
+    sight = models.JSONField(editable=False)
+    area = models.ForeignKey(Area, null=True, on_delete=models.CASCADE, related_name="+", verbose_name=_("区域"))
+    shown = models.JSONField(null=True, editable=False)
+    at = models.DateTimeField(_("截至"), null=True)
+    seconds = models.FloatField(_("用时（秒）"), default=0)
+    looked_at = models.DateTimeField(_("最近查看"))
+    due_at = models.DateTimeField(null=True, editable=False)
+    part = models.JSONField(null=True, editable=False)
+    part_at = models.DateTimeField(null=True, editable=False)
+    part_seconds = models.FloatField(default=0, editable=False)
+    mark = models.PositiveBigIntegerField(default=0, editable=False)
+    lease = models.CharField(max_length=32, blank=True, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+    last_error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = _("态势快照")
+        verbose_name_plural = _("态势快照")
+        constraints = [
+            # what is shown says of when it is
+            models.CheckConstraint(
+                condition=Q(shown__isnull=True, at__isnull=True) | Q(shown__isnull=False, at__isnull=False),
+                name="picture_shown_has_at",
+            ),
+            # a part says of when it is and up to where; without one there is nothing to go on from
+            models.CheckConstraint(
+                condition=Q(part__isnull=True, part_at__isnull=True, mark=0)
+                | Q(part__isnull=False, part_at__isnull=False),
+                name="picture_part_whole",
+            ),
+            # whoever has it has it for a time
+            models.CheckConstraint(condition=Q(lease="") | Q(lease_until__isnull=False), name="picture_lease_ends"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.area_id}@{self.at}"

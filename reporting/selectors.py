@@ -4,12 +4,12 @@ All of it is limited to the cases that the person may see (``dispatch.visibility
 different figures. Times are of the deployment's zone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from dispatch.actors import Actor
@@ -19,12 +19,13 @@ from gridgov.common import clock
 from gridgov.common.errors import NotFound
 from grids.models import LEVEL_NAMES, Level
 from grids.spatial import areas
-from incidents.models import JournalEntry
-from incidents.workflow import Status
+from incidents.models import Incident, JournalEntry
+from incidents.workflow import Stage, Status
 from personnel.selectors import department_tree
-from reporting import boards, facts
+from reporting import boards, candidates, facts
+from reporting.figures import Figure, Number, Unit
 from reporting.history import Facts, Period, Ref
-from reporting.indicators import INDICATORS, Figure, Unit, open_cases
+from reporting.indicators import INDICATORS, open_cases
 
 SPAN = timedelta(days=30)
 SOON = timedelta(hours=4)
@@ -39,7 +40,9 @@ class Dashboard:
 
     ``board_level``: the level of the areas on the board and the map, the first below the area that has several.
     ``figures``: by key, over ``period``, which is the span that was chosen (of SPANS). ``standing``: the open cases
-    now and one day ago. ``sparks``: by key, day by day, the last unfinished.
+    now and one day ago. ``sparks``: by key, day by day, the last unfinished. ``due_count`` and ``due_over``: how many
+    are due soon, and past due of these; ``due_soon`` may hold the first of them alone. What is computed at once carries
+    its evidence (:class:`Figure`), what was stored only counts (``reporting.pictures``).
     """
 
     at: datetime
@@ -47,92 +50,201 @@ class Dashboard:
     board_level: int
     span: str
     period: Period
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, Number]
     funnel: Sequence[boards.StageRow]
     counters: Mapping[str, Mapping[str, boards.Trend]]
     standing: boards.Trend
     ratios: Mapping[str, boards.RatioTrend]
-    sparks: Mapping[str, Sequence[Figure]]
+    sparks: Mapping[str, Sequence[Number]]
     flow: Sequence[boards.Flow]
     areas: Sequence[boards.BoardRow]
     departments: Sequence[boards.BoardRow]
     map: Sequence[boards.MapValue]
     due_soon: Sequence[boards.DueSoon]
+    due_count: int
+    due_over: int
 
 
-def dashboard(by: Actor, *, at: datetime | None = None, area_id: int | None = None, span: str = "month") -> Dashboard:
-    """The dashboard of the area, by default of the highest one that ``by`` holds. One to five statements.
-
-    NotFound for an area in which he may not see cases, or a span that there is not.
-    """
-    at = at or clock.now()
-    area_id = scope_of(by, area_id)
-    end = _after(at)
-    stretches = _stretches(at, span)
-    period, before = stretches[span]
-    read = _read(by, at, area_id)
-    level, ids = _shown_areas(area_id)
-    chosen = read.during(period)
-    days = _days(at, SPARK_DAYS)
-    *ends, a_day_ago, now = boards.open_at(read, [*(day.end for day in days[:-1]), end - _DAY, end])
-    return Dashboard(
-        at=at,
-        area_id=area_id,
-        board_level=level,
-        span=span,
-        period=period,
-        figures=boards.whole(chosen),
-        funnel=boards.stage_funnel(chosen, soon=SOON),
-        counters=boards.counters(read, stretches),
-        standing=boards.Trend(open_cases(chosen), a_day_ago),
-        ratios=boards.ratio_trends(read, period, before),
-        sparks={**boards.daily(read, days), **boards.daily_ratios(read, days), "open_cases": [*ends, now]},
-        flow=boards.flow(read, _buckets(at, span), back=_BACK[span]),
-        areas=boards.area_board(chosen, level=level, area_ids=ids),
-        departments=boards.department_board(chosen, _departments(area_id)),
-        map=boards.map_values(chosen, level=level, area_ids=ids),
-        due_soon=boards.due_soon(chosen, within=SOON),
-    )
-
-
-def drill(
+def dashboard(
     by: Actor,
-    key: str,
     *,
     at: datetime | None = None,
     area_id: int | None = None,
-    department_id: int | None = None,
-    stage: str = "",
-    stretch: str = "",
     span: str = "month",
-    between: Period | None = None,
-) -> Figure:
-    """The figure ``key`` behind a number of the dashboard, with the cases it counts.
+    most: int | None = None,
+) -> Dashboard:
+    """The dashboard of the area, by default of the highest one that ``by`` holds. One to five statements.
+
+    NotFound for an area in which he may not see cases, or a span that there is not. ``facts.TooMany`` where it would
+    take more than ``most`` cases.
+    """
+    at = at or clock.now()
+    area_id = scope_of(by, area_id)
+    _stretches(at, span)
+    return _arranged(facts.load(_whole(at), cases=_seen(by, area_id), most=most), at, area_id, (span,))[span]
+
+
+def pieces(
+    by: Actor, *, at: datetime, area_id: int | None, after: int = 0
+) -> Iterator[tuple[int, dict[str, Dashboard]]]:
+    """The dashboards of all spans out of one reading, piece by piece, each with the id of its last case.
+
+    Together they are the whole (``pictures.together``); there is one piece at least. ``after``: the cases up to this
+    one are left out.
+    """
+    chunks, mark = facts.chunks(_whole(at), cases=_seen(by, area_id), after=after), None
+    while True:
+        with facts.uncollected():
+            mark, read = (
+                next(chunks, (None, None)) if mark is not None else next(chunks, (after, Facts(_whole(at), ())))
+            )
+            if mark is None or read is None:
+                return
+            found = _arranged(read, at, area_id, SPANS)
+            del read
+        yield mark, found
+
+
+def in_order(shown: Dashboard) -> Dashboard:
+    """The departments in the order of their codes, however the pieces were put together."""
+    places = {department_id: place for place, department_id in enumerate(_departments(shown.area_id))}
+    return replace(shown, departments=sorted(shown.departments, key=lambda row: places.get(row.id, len(places))))
+
+
+def _arranged(read: Facts, at: datetime, area_id: int | None, spans: Iterable[str]) -> dict[str, Dashboard]:
+    """What each of the spans shows of the cases."""
+    end, stretches = _after(at), _stretches(at)
+    level, ids = _shown_areas(area_id)
+    days, departments = _days(at, SPARK_DAYS), _departments(area_id)
+    *ends, a_day_ago, now = boards.open_at(read, [*(day.end for day in days[:-1]), end - _DAY, end])
+    due = boards.due_soon(read, within=SOON)
+    # what stands at the end, and what is counted for each stretch or day, is the same whichever span is chosen
+    common: dict[str, Any] = {
+        "at": at,
+        "area_id": area_id,
+        "board_level": level,
+        "funnel": boards.stage_funnel(read, soon=SOON),
+        "counters": boards.counters(read, stretches),
+        "standing": boards.Trend(open_cases(read), a_day_ago),
+        "sparks": {**boards.daily(read, days), **boards.daily_ratios(read, days), "open_cases": [*ends, now]},
+        "map": boards.map_values(read, level=level, area_ids=ids),
+        "due_soon": due,
+        "due_count": len(due),
+        "due_over": sum(row.is_overdue for row in due),
+    }
+    found = {}
+    for span in spans:
+        period, before = stretches[span]
+        chosen = read.during(period)
+        found[span] = Dashboard(
+            **common,
+            span=span,
+            period=period,
+            figures=boards.whole(chosen),
+            ratios=boards.ratio_trends(read, period, before),
+            flow=boards.flow(read, _buckets(at, span), back=_BACK[span]),
+            areas=boards.area_board(chosen, level=level, area_ids=ids),
+            departments=boards.department_board(chosen, departments),
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which number of the dashboard is looked behind: ``key``, as of ``at``.
 
     ``department_id``: of a row of the department board; ``stretch``: today, week or month, of a counter; ``between``:
     an hour or a day of the chart; ``stage``: of the funnel, then ``key`` is standing, overdue or due_soon; ``due_soon``
-    without a stage is the list. NotFound for what there is not.
+    without a stage is the list.
     """
-    at = at or clock.now()
-    period = _stretches(at, span)[span][0]
-    read = _read(by, at, scope_of(by, area_id))
-    if department_id is not None:
-        read = read.of_departments(department_tree().below(department_id))
-    if stage:
-        for row in boards.stage_funnel(read.during(period), soon=SOON):
-            if row.stage == stage and key in ("standing", "overdue", "due_soon"):
-                return getattr(row, key)
-        raise NotFound(_("没有这个指标"))
-    if key == "due_soon":
-        return Figure(Unit.CASES, tuple(due.ref for due in boards.due_soon(read.during(period), within=SOON)))
-    if key not in INDICATORS:
-        raise NotFound(_("没有这个指标"))
-    if stretch or between:
-        found = between if between else _stretches(at).get(stretch, (None,))[0]
-        if found is None or key not in boards.COUNTED or not read.period.start <= found.start <= found.end:
+
+    key: str
+    at: datetime
+    area_id: int | None = None
+    department_id: int | None = None
+    stage: str = ""
+    stretch: str = ""
+    span: str = "month"
+    between: Period | None = None
+
+    @property
+    def period(self) -> Period:
+        """What it is counted of. NotFound for what there is not."""
+        period = _stretches(self.at, self.span)[self.span][0]
+        if self.stage:
+            if self.key in PARTS and self.stage in set(Stage):
+                return period
+            raise NotFound(_("没有这个指标"))
+        if self.key != "due_soon" and self.key not in INDICATORS:
+            raise NotFound(_("没有这个指标"))
+        if self.key == "due_soon" or not (self.stretch or self.between):
+            return period
+        found, whole = self.between or _stretches(self.at).get(self.stretch, (None,))[0], _whole(self.at)
+        if found is None or self.key not in boards.COUNTED or not whole.start <= found.start <= found.end:
             raise NotFound(_("没有这个时段"))
-        period = Period(found.start, min(found.end, read.period.end))
-    return INDICATORS[key](read.during(period))
+        return Period(found.start, min(found.end, whole.end))
+
+    @property
+    def touching(self) -> Q:
+        """The cases that can count for it."""
+        whole = _whole(self.at)
+        if self.stage:
+            found = candidates.of_stage(self.stage, self.key, whole, soon=SOON)
+            if self.stage == Stage.EVALUATE:
+                found &= facts.alive(whole)
+        else:
+            found = candidates.of_figure(self.key, self.period, soon=SOON)
+        if self.department_id is not None:
+            found &= candidates.of_departments(self._departments)
+        return found
+
+    def figure(self, read: Facts) -> Figure:
+        """The number out of the cases that were read, with those that it counts."""
+        if self.department_id is not None:
+            read = read.of_departments(self._departments)
+        read = read.during(self.period)
+        if self.stage:
+            [row] = [row for row in boards.stage_funnel(read, soon=SOON) if row.stage == self.stage]
+            return getattr(row, self.key)
+        if self.key == "due_soon":
+            return Figure(Unit.CASES, tuple(due.ref for due in boards.due_soon(read, within=SOON)))
+        return INDICATORS[self.key](read)
+
+    @property
+    def _departments(self) -> frozenset[int]:
+        return department_tree().below(self.department_id) if self.department_id is not None else frozenset()
+
+
+#: What is told of a stage of the funnel.
+PARTS = ("standing", "overdue", "due_soon")
+
+
+def drill(
+    by: Actor, key: str, *, at: datetime | None = None, most: int | None = None, area_id: int | None = None, **more: Any
+) -> Figure:
+    """The figure ``key`` behind a number of the dashboard, with the cases it counts; ``more`` as in :class:`Asked`.
+
+    NotFound for what there is not. ``facts.TooMany`` where more than ``most`` cases would have to be read for it.
+    """
+    asked = Asked(key, at or clock.now(), scope_of(by, area_id), **more)
+    return asked.figure(facts.load(_whole(asked.at), cases=_drilled(by, asked), touching=asked.touching, most=most))
+
+
+def drill_pieces(by: Actor, asked: Asked, *, after: int = 0, size: int) -> Iterator[tuple[int, Figure]]:
+    """The figure piece by piece, of so many cases that may count for it each, with the id of the last of them."""
+    for mark, read in facts.chunks(
+        _whole(asked.at), cases=_drilled(by, asked), touching=asked.touching, after=after, size=size
+    ):
+        yield mark, asked.figure(read)
+
+
+def drilled(by: Actor, asked: Asked) -> int:
+    """How many cases may count for it: at least as many as do. One statement."""
+    return facts.lived_in(_drilled(by, asked), _whole(asked.at), asked.touching).order_by().count()
+
+
+def _drilled(by: Actor, asked: Asked) -> QuerySet[Incident]:
+    return _seen(by, scope_of(by, asked.area_id))
 
 
 def _stretches(at: datetime, span: str = "month") -> dict[str, tuple[Period, Period]]:
@@ -164,14 +276,17 @@ def _buckets(at: datetime, span: str) -> list[Period]:
     return _days(at, 7 if span == "week" else 30)
 
 
-def _read(by: Actor, at: datetime, area_id: int | None) -> Facts:
-    """The facts of twice SPAN, for the comparisons."""
+def _seen(by: Actor, area_id: int | None) -> QuerySet[Incident]:
+    """The cases of the area that ``by`` may see."""
     seen = cases_of(by)
     record = areas.find(area_id)
-    if record is not None:
-        seen = seen.filter(**{f"{LEVEL_NAMES[record.level]}_id": record.id})
+    return seen if record is None else seen.filter(**{f"{LEVEL_NAMES[record.level]}_id": record.id})
+
+
+def _whole(at: datetime) -> Period:
+    """Twice SPAN up to now, for the comparisons."""
     end = _after(at)
-    return facts.load(Period(end - 2 * SPAN, end), cases=seen)
+    return Period(end - 2 * SPAN, end)
 
 
 def _after(at: datetime) -> datetime:

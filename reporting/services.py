@@ -84,7 +84,7 @@ def rows_of(month: AssessmentMonth, grid_ids: Sequence[int]) -> list[Row]:
 
 def _row(scheme: Scheme, grid_id: int, worker_id: int | None, found: Facts) -> Row:
     figures = {item.key: INDICATORS[item.key](found) for item in scheme.items}
-    measured = {key: Measured(len(figure.hits), figure.denominator) for key, figure in figures.items()}
+    measured = {key: Measured(figure.count, figure.denominator) for key, figure in figures.items()}
     scored = assessment.score(scheme, measured)
     lines = [
         {

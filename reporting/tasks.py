@@ -1,4 +1,4 @@
-"""The month that is over is assessed without anybody asking."""
+"""The month that is over is assessed without anybody asking; exports and dashboards are worked on in slices."""
 
 import logging
 
@@ -9,7 +9,7 @@ from gridgov.common import clock
 from gridgov.common.errors import Conflict
 from grids.models import Area
 from personnel.assessment_models import AssessmentMonth
-from reporting import exports, services
+from reporting import exports, renewal, services
 
 logger = logging.getLogger(__name__)
 
@@ -47,3 +47,19 @@ def discard_exports() -> None:
     """Files of exports whose time is over are gone."""
     while exports.discard_old():
         pass
+
+
+@shared_task(name="reporting.renew_boards")
+def renew_boards() -> None:
+    """A dashboard that somebody looks at was counted for some seconds; where more is to be done, a run is sent."""
+    if renewal.run_slice():
+        try:
+            renew_boards.apply_async(expires=10)
+        except OperationalError:
+            logger.info("the broker does not answer: beat sends the next run")
+
+
+@shared_task(name="reporting.discard_boards")
+def discard_boards() -> None:
+    """Pictures that nobody has looked at for a day are gone."""
+    renewal.discard_old()

@@ -16,7 +16,7 @@ from dispatch.actors import Actor
 from dispatch.views import maps
 from dispatch.views.shell import page, show
 from dispatch.views.words import Chip, due_chip
-from dispatch.visibility import areas_held, scope_of
+from dispatch.visibility import areas_held, cases_of, scope_of
 from gridgov.accounts import sessions
 from gridgov.common import clock, replica
 from gridgov.common.errors import NotFound, NotPermitted
@@ -24,7 +24,6 @@ from grids.capabilities import Capability
 from grids.models import Level
 from grids.spatial import areas
 from incidents.catalogue import catalogue
-from incidents.models import Incident
 from incidents.models.catalogue import ClockKind
 from incidents.workflow import Stage as LoopStage
 from personnel.selectors import department_tree
@@ -43,6 +42,8 @@ DUE_ROWS = 7
 WALL_DEPARTMENTS = 8
 MOST_INNER = 1500
 SECONDS = 60
+#: A page without figures asks again so soon.
+PENDING_SECONDS = 5
 SORTED_BY = {"areas": boards.AREA_COLUMNS, "departments": boards.DEPARTMENT_COLUMNS}
 
 
@@ -103,11 +104,28 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         # a wall is looked at, not worked at: it keeps its session by itself
         sessions.note_here(request.session)
     span = asked_for.get("span") or "today"
-    shown = shared.dashboard(request.actor, area_id=area_id, span=span)
+    try:
+        shown = shared.dashboard(request.actor, area_id=area_id, span=span)
+    except shared.Pending:
+        return _pending(request, area_id, span, wall=wall)
     context = _context(request.actor, shown, asked_for, wall=wall)
     response = show(request, "reporting/dashboard_wall.html" if wall else "reporting/dashboard.html", context)
     response["Content-Security-Policy"] = maps.policy()
     return response
+
+
+def _pending(request: HttpRequest, area_id: int | None, span: str, *, wall: bool) -> HttpResponse:
+    """That the figures are being counted; the page asks again by itself, with scripts or without."""
+    here = {"area": area_id or "", "span": span}
+    context = {
+        "title": _("%(area)s态势") % {"area": areas.name(area_id)},
+        "trail": trail(request.actor, area_id, span),
+        "seconds": PENDING_SECONDS,
+        "again_href": f"?{urlencode(here | ({'wall': 1} if wall else {}))}",
+        "desk_href": f"?{urlencode(here)}",
+    }
+    name = "reporting/dashboard_wall_pending.html" if wall else "reporting/dashboard_pending.html"
+    return show(request, name, context)
 
 
 def must_see(by: Actor) -> None:
@@ -126,7 +144,7 @@ def whole(text: str) -> int | None:
 
 
 def _context(by: Actor, shown: Dashboard, asked_for: Mapping[str, str], *, wall: bool) -> dict[str, Any]:
-    asked = Asked(shown.at, shown.area_id, shown.span)
+    asked, now = Asked(shown.at, shown.area_id, shown.span), clock.now()
     record = areas.find(shown.area_id)
     name, before, short = SPANS[shown.span]
     here = {"area": shown.area_id, "span": shown.span}
@@ -135,7 +153,8 @@ def _context(by: Actor, shown: Dashboard, asked_for: Mapping[str, str], *, wall:
     return {
         "now": shown.at,
         "shown": shown,
-        "time": present.time(shown.at),
+        "time": present.time(shown.at, now),
+        "old": present.old(shown.at, now),
         "title": _("%(area)s态势") % {"area": record.name if record else ""},
         "trail": trail(by, shown.area_id, shown.span),
         "others": _others(by, shown),
@@ -147,9 +166,9 @@ def _context(by: Actor, shown: Dashboard, asked_for: Mapping[str, str], *, wall:
         "stretch": present.stretch(shown.period),
         "tiles": tiles,
         "stages": _stages(shown, asked),
-        "due": _due(shown, DUE_ROWS),
-        "due_count": len(shown.due_soon),
-        "due_over": sum(due.is_overdue for due in shown.due_soon),
+        "due": _due(by, shown, DUE_ROWS),
+        "due_count": shown.due_count,
+        "due_over": shown.due_over,
         "due_href": asked.href("due_soon"),
         "on_time": [present.said(shown.figures[key], key, asked) for key in boards.ON_TIME],
         "ratios": [present.said(shown.figures[key], key, asked) for key in boards.RATIOS],
@@ -229,7 +248,7 @@ def _tiles(shown: Dashboard, asked: Asked, before: str, short: str) -> list[Said
         return explained(replace(one, note=present.points(trend, before), spark=line(key)), "daily_ratio")
 
     standing, overdue = shown.figures["open_cases"], shown.figures["overdue_cases"]
-    part = _("占在办 %(share)s") % {"share": f"{len(overdue.hits) / len(standing.hits):.1%}"} if standing.hits else ""
+    part = _("占在办 %(share)s") % {"share": f"{overdue.count / standing.count:.1%}"} if standing.count else ""
     return [
         counted("reported", _("%(span)s上报")),
         counted("closed", _("%(span)s办结")),
@@ -244,7 +263,7 @@ def _tiles(shown: Dashboard, asked: Asked, before: str, short: str) -> list[Said
             replace(
                 present.said(overdue, "overdue_cases", asked, label=_("已超"), tone="over"),
                 note=part or _("没有在办案件"),
-                share=round(100 * len(overdue.hits) / len(standing.hits)) if standing.hits else None,
+                share=round(100 * overdue.count / standing.count) if standing.count else None,
             ),
             "overdue_share",
         ),
@@ -260,7 +279,7 @@ def _name_of(stage: LoopStage) -> str:
 
 def _stages(shown: Dashboard, asked: Asked) -> list[Stage]:
     # what is closed is no work of the loop: it is counted, and its bar would dwarf the others
-    open_ = [len(row.standing.hits) for row in shown.funnel if row.stage is not LoopStage.EVALUATE]
+    open_ = [row.standing.count for row in shown.funnel if row.stage is not LoopStage.EVALUATE]
     most = max([*open_, 1])
 
     def part(figure: Any, key: str, row: boards.StageRow, definition: str, tone: str = "") -> Said:
@@ -269,7 +288,7 @@ def _stages(shown: Dashboard, asked: Asked) -> list[Stage]:
 
     rows = []
     for row in shown.funnel:
-        whole_, over, soon = (len(f.hits) for f in (row.standing, row.overdue, row.due_soon))
+        whole_, over, soon = (f.count for f in (row.standing, row.overdue, row.due_soon))
         rows.append(
             Stage(
                 _name_of(row.stage),
@@ -311,19 +330,22 @@ def _wall(shown: Dashboard, asked: Asked, tiles: Sequence[Said]) -> dict[str, An
     }  # fmt: skip
 
 
-def _due(shown: Dashboard, limit: int) -> list[Due]:
-    """The first rows of the list, with what the case is about. One statement."""
-    first = shown.due_soon[:limit]
+def _due(by: Actor, shown: Dashboard, limit: int) -> list[Due]:
+    """The first rows of the list, with what the case is about. One statement.
+
+    Those that ``by`` may not see any more are left out: the list may be some minutes old.
+    """
+    first = shown.due_soon[: 2 * limit]
     about = {
         number: about
-        for number, *about in Incident.objects.filter(number__in=[due.number for due in first]).values_list(
+        for number, *about in cases_of(by).filter(number__in=[due.number for due in first]).order_by().values_list(
             "number", "category_id", "address", "supervision_level"
         )
-    }
+    }  # fmt: skip
     rows = []
-    for due in first:
-        category_id, address, level = about.get(due.number, (None, "", 0))
-        category = catalogue().category(category_id) if category_id else None
+    for due in [due for due in first if due.number in about][:limit]:
+        category_id, address, level = about[due.number]
+        category = catalogue().category(category_id)
         rows.append(
             Due(
                 due.number, category.name if category else due.number, address, str(ClockKind(due.kind).label),
@@ -346,7 +368,7 @@ def _flow(shown: Dashboard, asked: Asked) -> list[dict[str, Any]]:
                 "title": f"{start:%H:%M}–{start + timedelta(hours=1):%H:%M}" if shown.span == "today" else label,
                 "reported": None if is_to_come else present.said(row.reported, "reported", asked, **between),
                 "closed": None if is_to_come else present.said(row.closed, "closed", asked, **between),
-                "before": len(row.before.hits),
+                "before": row.before.count,
                 "is_now": row.period.start <= shown.at < row.period.end
                 or row.period.end > shown.at >= row.period.start,
             }
@@ -421,7 +443,7 @@ def _inner(shown: Dashboard) -> int | None:
 
 
 def _values(shown: Dashboard) -> dict[int, tuple[int, int]]:
-    return {value.area_id: (len(value.standing.hits), len(value.overdue.hits)) for value in shown.map}
+    return {value.area_id: (value.standing.count, value.overdue.count) for value in shown.map}
 
 
 def parsed_instant(text: str, now: datetime) -> datetime:

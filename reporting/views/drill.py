@@ -13,11 +13,13 @@ from dispatch.views.shell import page, show
 from dispatch.visibility import scope_of
 from gridgov.common import clock, replica
 from gridgov.common.errors import NotFound
+from grids.spatial import areas
 from incidents.catalogue import catalogue
 from incidents.workflow import STAGE_OF, Stage, Status
 from personnel.roles import Role
 from personnel.selectors import department_tree
-from reporting import boards, selectors
+from reporting import boards, facts, selectors
+from reporting.candidates import STOOD
 from reporting.history import Period, Ref
 from reporting.indicators import Figure, Unit
 from reporting.selectors import Evidence
@@ -26,6 +28,8 @@ from reporting.views.dashboard import SPANS, must_see, parsed_instant, trail, wh
 from reporting.views.present import Asked
 
 PAGE = 50
+#: So many cases are read while one waits, some seconds; of more there is the export.
+MOST_READ = 20_000
 #: Columns by which the cases can be put in order, and what of a case is compared; of more cases only by number.
 SORTS: Mapping[str, Callable[[Evidence], Any]] = {
     "number": lambda row: row.number,
@@ -52,13 +56,31 @@ def figure(request: HttpRequest, key: str) -> HttpResponse:
     department_id = whole(asked_for.get("department", ""))
     stage, stretch = asked_for.get("stage", ""), asked_for.get("stretch", "")
     between = asked_period(asked_for, at)
-    found = selectors.drill(
-        request.actor, key, at=at, area_id=area_id, department_id=department_id, stage=stage, stretch=stretch,
-        span=span, between=between,
-    )  # fmt: skip
     part = asked_for.get("part", "all")
     if part not in PARTS:
         raise NotFound(_("没有这个指标"))
+    department = department_tree().find(department_id)
+    kept = {name: value for name in asked_for if name not in ("page", "part") and (value := asked_for[name])}
+    context = {
+        "now": now,
+        "at": at,
+        "label": label_of(key, stage, department.name if department else ""),
+        "definition": _definition(key, stage),
+        "stretch": present.stretch(between) if between else _span_words(key, stretch or span, at, stage),
+        "trail": trail(request.actor, area_id, span),
+        "export_query": urlencode(kept | {"key": key, "at": at.isoformat(), "part": part}),
+        "back": f"?{urlencode({'area': area_id or '', 'span': span})}",
+    }
+    try:
+        found = selectors.drill(
+            request.actor, key, at=at, area_id=area_id, department_id=department_id, stage=stage, stretch=stretch,
+            span=span, between=between, most=MOST_READ,
+        )  # fmt: skip
+    except facts.TooMany:
+        smaller = _smaller(kept | {"at": at.isoformat(), "span": span}, area_id, is_stood=bool(stage) or key in STOOD)
+        return show(
+            request, "reporting/dashboard_figure.html", context | {"most": f"{MOST_READ:,}", "smaller": smaller}
+        )
     refs = {"all": found.refs, "hits": sorted(found.hits), "misses": sorted(found.misses)}[part]
     last = max(1, -(-len(refs) // PAGE))
     number = min(whole(asked_for.get("page", "")) or 1, last)
@@ -67,20 +89,12 @@ def figure(request: HttpRequest, key: str) -> HttpResponse:
         sort = ""
     rows, unseen = _rows(request.actor, refs, sort, slice((number - 1) * PAGE, number * PAGE))
     hits = set(found.hits)
-    kept = {name: value for name in asked_for if name not in ("page", "part") and (value := asked_for[name])}
-    department = department_tree().find(department_id)
-    said = present.said(found, key, Asked(at, area_id, span))
     return show(
         request,
         "reporting/dashboard_figure.html",
-        {
-            "now": now,
-            "at": at,
-            "figure": said,
-            "label": label_of(key, stage, department.name if department else ""),
-            "definition": _definition(key, stage),
-            "stretch": present.stretch(between) if between else _span_words(key, stretch or span, at, stage),
-            "trail": trail(request.actor, area_id, span),
+        context
+        | {
+            "figure": present.said(found, key, Asked(at, area_id, span)),
             "rows": [(row, _title(row.category_id), (row.number, row.seq) in hits) for row in rows],
             "unseen": unseen,
             "columns": _columns(len(refs), sort, kept | {"part": part}, is_split=found.unit is Unit.RATIO),
@@ -88,14 +102,24 @@ def figure(request: HttpRequest, key: str) -> HttpResponse:
             "count": len(refs),
             "is_split": found.unit is Unit.RATIO,
             "parts": _parts(found, part, kept),
-            "export_query": urlencode(kept | {"key": key, "at": at.isoformat(), "part": part}),
             "number": number,
             "last": last,
             "before": f"?{urlencode(kept | {'part': part, 'page': number - 1})}" if number > 1 else "",
             "after": f"?{urlencode(kept | {'part': part, 'page': number + 1})}" if number < last else "",
-            "back": f"?{urlencode({'area': area_id or '', 'span': span})}",
         },
     )
+
+
+def _smaller(asked: dict[str, str], area_id: int | None, *, is_stood: bool) -> list[tuple[str, str]]:
+    """The same figure of a shorter span, unless it is of an instant, and of the areas below."""
+    spans = list(SPANS)
+    shorter = [] if is_stood or "from" in asked else spans[: spans.index(asked["span"])]
+    found = []
+    for span in shorter:
+        stretch = {"stretch": span} if "stretch" in asked else {}
+        found.append((str(SPANS[span][0]), f"?{urlencode(asked | {'span': span} | stretch)}"))
+    below = areas.index().children(area_id) if area_id is not None else []
+    return found + [(area.name, f"?{urlencode(asked | {'area': area.id})}") for area in below]
 
 
 @page
@@ -194,7 +218,7 @@ def _span_words(key: str, span: str, at: datetime, stage: str) -> str:
 def _parts(found: Figure, part: str, kept: dict[str, Any]) -> list[tuple[str, int, str, bool]]:
     if found.unit is not Unit.RATIO:
         return []
-    counts = {"all": found.denominator, "hits": len(found.hits), "misses": len(found.misses)}
+    counts = {"all": found.denominator, "hits": found.count, "misses": found.missed}
     words = {"all": _("全部"), "hits": _("符合"), "misses": _("不符合")}
     return [(words[name], counts[name], f"?{urlencode(kept | {'part': name})}", name == part) for name in PARTS]
 

@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 
 from gridgov.common import clock
 from reporting import boards
+from reporting.figures import Number, Unit
 from reporting.history import Period
-from reporting.indicators import INDICATORS, Figure, Unit
+from reporting.indicators import INDICATORS
 
 GAP = "—"
 
@@ -66,7 +67,7 @@ def _query(told: Mapping[str, object]) -> str:
     return "?" + urlencode({name: str(value) for name, value in told.items() if value not in (None, "")})
 
 
-def said(figure: Figure, key: str, asked: Asked, *, label: str = "", tone: str = "", **more: object) -> Said:
+def said(figure: Number, key: str, asked: Asked, *, label: str = "", tone: str = "", **more: object) -> Said:
     """The figure with its name and definition."""
     value, unit = number(figure)
     missing = figure.exact is None
@@ -80,7 +81,7 @@ def said(figure: Figure, key: str, asked: Asked, *, label: str = "", tone: str =
         cause=cause(key) if missing else "",
         href="" if missing else asked.href(key, **more),
         share=share(figure),
-        tone=tone if figure.hits else "",
+        tone=tone if figure.count else "",
     )
 
 
@@ -94,7 +95,7 @@ _NAMES = {
 }  # fmt: skip
 
 
-def number(figure: Figure) -> tuple[str, str]:
+def number(figure: Number) -> tuple[str, str]:
     """The value in words and its unit."""
     exact = figure.exact
     if exact is None:
@@ -103,7 +104,7 @@ def number(figure: Figure) -> tuple[str, str]:
         return _rounded(float(exact) * 100), "%"
     if figure.unit is Unit.WORK_HOURS:
         return f"{float(exact):.1f}", _("工作时")
-    return f"{len(figure.hits):,}", _("件")
+    return f"{figure.count:,}", _("件")
 
 
 def _rounded(percent: float) -> str:
@@ -116,16 +117,16 @@ def _rounded(percent: float) -> str:
     return text
 
 
-def count(figure: Figure) -> str:
+def count(figure: Number) -> str:
     """What a ratio is of: 178/188; of an average how many; nothing for a count."""
     if figure.unit is Unit.RATIO:
-        return f"{len(figure.hits):,}/{figure.denominator:,}" if figure.denominator else ""
-    if figure.unit is Unit.WORK_HOURS and figure.hits:
-        return _("%(count)s 件") % {"count": f"{len(figure.hits):,}"}
+        return f"{figure.count:,}/{figure.denominator:,}" if figure.denominator else ""
+    if figure.unit is Unit.WORK_HOURS and figure.count:
+        return _("%(count)s 件") % {"count": f"{figure.count:,}"}
     return ""
 
 
-def share(figure: Figure) -> int | None:
+def share(figure: Number) -> int | None:
     """Of 100, for a bar; None for what is no ratio."""
     return round(float(figure.exact) * 100) if figure.unit is Unit.RATIO and figure.exact is not None else None
 
@@ -184,7 +185,7 @@ class Spark:
     height: int = HEIGHT
 
 
-def spark(figures: Sequence[Figure], days: Sequence[str]) -> Spark:
+def spark(figures: Sequence[Number], days: Sequence[str]) -> Spark:
     """The values day by day; a day without one is a gap in the line."""
     values = [figure.value for figure in figures]
     is_share = any(figure.unit is Unit.RATIO for figure in figures)
@@ -221,9 +222,28 @@ def spark(figures: Sequence[Figure], days: Sequence[str]) -> Spark:
 # --- time ---------------------------------------------------------------------------------------------------------
 
 
-def time(at: datetime) -> str:
-    """14:05:30."""
-    return f"{clock.local(at):%H:%M:%S}"
+#: What is older than this says so in words.
+OLD = timedelta(minutes=5)
+
+
+def time(at: datetime, now: datetime | None = None) -> str:
+    """14:05:30; with the date where it is not of the day of ``now``."""
+    local = clock.local(at)
+    return f"{local:%H:%M:%S}" if now is None or local.date() == clock.local_date(now) else f"{local:%m-%d %H:%M:%S}"
+
+
+def old(at: datetime, now: datetime) -> str:
+    """That what is shown is not of now, in words; empty where it is."""
+    if now - at < OLD and clock.local_date(now) == clock.local_date(at):
+        return ""
+    minutes = int((now - at).total_seconds() // 60)
+    words = _("%(count)s 分钟") % {"count": minutes}
+    if minutes >= 120:
+        words = _("%(count)s 小时") % {"count": minutes // 60}
+    return _("以下是 %(age)s前（%(time)s）的数据。案件较多，由后台重新统计，统计好后自动更新。") % {
+        "age": words,
+        "time": time(at, now),
+    }
 
 
 def stretch(period: Period) -> str:

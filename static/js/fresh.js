@@ -20,7 +20,8 @@ export class Freshness {
       if (answer.redirected) throw new Error(this.#head.dataset.signedOut);
       if (!answer.ok) throw new Error(`${this.#head.dataset.stale} (${answer.status})`);
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-      if (!fresh.querySelector("[data-dashboard]")) throw new Error(this.#head.dataset.stale);
+      // figures that are only being counted are no figures: those that stand stay
+      if (!fresh.querySelector("[data-dashboard]") || (fresh.querySelector("[data-pending]") && !document.querySelector("[data-pending]"))) throw new Error(this.#head.dataset.stale);
       this.#swap(fresh);
       this.#failed = 0;
       this.#mark("");
@@ -57,7 +58,7 @@ export class Freshness {
     this.#timer = setTimeout(() => { if (!document.hidden) this.refresh(); else this.#plan(this.#seconds); }, seconds * 1000);
     if (this.#note.hidden) return;
     const say = () => {
-      const at = document.querySelector('[data-block="fresh"] time, [data-as-of-time]').textContent;
+      const at = document.querySelector('[data-block="fresh"] time, [data-as-of-time]')?.textContent ?? "";
       const left = Math.max(0, Math.ceil((this.#next - Date.now()) / 1000));
       const words = this.#head.dataset.asOf.replace("{at}", at).replace("{in}", left);
       this.#note.lastElementChild.textContent = `${this.#note.dataset.problem} · ${words}`;

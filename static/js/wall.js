@@ -54,7 +54,8 @@ function tick() {
   const minutes = Math.floor((now - asOf) / 60000);
   const age = head.dataset.age.replace("{minutes}", minutes);
   lamp.textContent = stale ? lamp.dataset.lost : lamp.dataset.live;
-  for (const shown of document.querySelectorAll("[data-age]:is(em)")) shown.textContent = stale && minutes > 0 ? ` · ${age}` : "";
+  const isOld = stale || document.querySelector('[data-block="old"]').childElementCount > 0;
+  for (const shown of document.querySelectorAll("[data-age]:is(em)")) shown.textContent = isOld && minutes > 0 ? ` · ${age}` : "";
   const isDead = stale && minutes >= DEAD_MINUTES;
   document.body.classList.toggle("gg-is-dead", isDead);
   dead.hidden = !isDead;

@@ -11,7 +11,7 @@ from django.db import transaction
 from gridgov.common import clock
 from grids.models import Area
 from personnel import assessment_services
-from reporting import services
+from reporting import renewal, selectors, services
 
 
 def killed_assessor(database: str, year: int, month: int, root: str, whole_batches: int, reached: Any) -> None:
@@ -48,3 +48,17 @@ def stopped_assessor(
 
     assessment_services.store = stop
     services.assess_month(year, month, Area.objects.get(code=root, parent=None), at=clock.now(), batch=batch)
+
+
+def stopped_counter(database: str, reached: Any) -> None:
+    """Counts a picture until its first piece is read, and stays there with the lease of it."""
+    processes.use(database)
+    pieces = selectors.pieces
+
+    def stop(*given: Any, **more: Any) -> Any:
+        next(pieces(*given, **more))
+        reached.set()
+        threading.Event().wait(600)
+
+    selectors.pieces = stop  # type: ignore[assignment]
+    renewal.run_slice()
