@@ -16,6 +16,7 @@ from dispatch import claims, delivery, drafts, escalation, loop_audit, notify, p
 from dispatch.models import LoopAudit
 from gridgov.common import clock, heartbeat, turns
 from gridgov.common.deadlocks import begun_again
+from grids.services import place_due
 from grids.spatial import areas
 from incidents import attachments, journal
 
@@ -170,12 +171,17 @@ _placed_until: tuple[int, object] = (-1, None)
 
 @shared_task(name="dispatch.place_again")
 def place_again() -> int:
-    """Open cases lie where the present areas say."""
+    """Open cases lie where the present areas say; so do places and components where who changed the areas died."""
     global _placed_until
+    begun_again(place_due)
     revision, at = areas.index().revision, clock.now()
     seen, until = _placed_until
     if revision != seen:
         _placed_until = (revision, at + PLACE_AGAIN_FOR)
     elif at > until:  # type: ignore[operator]
         return 0
-    return begun_again(lambda: placing.place_again(at=at))
+    moved = begun_again(lambda: placing.place_again(at=at))
+    if moved:
+        # many more may be left
+        _placed_until = (revision, at + PLACE_AGAIN_FOR)
+    return moved
