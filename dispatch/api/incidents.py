@@ -72,7 +72,7 @@ def _by_due(
     """Those with a due time by it, then, if there is room, those without by id: each part has its index.
 
     Two statements where a page has of both, else one. ``within``: words are looked for in these cases, of which so
-    many are looked through and no more; the second is then where the next page begins, if there are more of them.
+    many are looked through and no more, which is a statement more; the second is then where the next page begins.
     """
     found: list[dict[str, Any]] = []
     at, pk = mark or (None, 0)
@@ -83,8 +83,9 @@ def _by_due(
         edge = _edge(within, timed, "due_at", "id")
         until = [Part("timed_until", edge, _due_until)] if edge else []
         found = rows_of([*parts, timed, *until], "due", lambda cases: cases.order_by("due_at", "id"), limit)
-        if edge and len(found) < limit:
-            return found, edge
+        if within is not None and len(found) < limit:
+            # those without a due time begin on a page of their own
+            return found, edge or (None, 0)
         pk = 0
     if len(found) < limit:
         untimed = Part("untimed", (pk,), lambda cases, pk: cases.filter(due_at__isnull=True, id__gt=pk))

@@ -26,13 +26,14 @@ class Refused:
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         name = _first(request.GET) if "%00" in request.META.get("QUERY_STRING", "") else None
-        # the API reads its bodies itself; whether a form is ours has been asked by now, which reads it
-        if name is None and request.method == "POST" and not getattr(view, "csrf_exempt", False):
+        is_api = request.path.startswith("/api/")
+        # the API reads its bodies itself; of a page's, whether it is ours has been asked by now, which reads it
+        if name is None and request.method == "POST" and not is_api:
             name = _first(request.POST)
         if name is None:
             return None
         error = FieldError(name.replace(_NUL, "")[:60], _("内容中有不能保存的字符"), code="null_characters_not_allowed")
-        if request.path.startswith("/api/"):
+        if is_api:
             return problems.of_domain(error)
         return render(request, "400.html", {"refusal": error}, status=400)
 

@@ -94,7 +94,7 @@ def test_words_are_looked_for_in_so_many_cases_a_page_in_every_order(world: Worl
     assert [number for page in pages for number in page] == wanted
     # and each page looks through no more than that: the words of the others are not read
     monkeypatch.setattr(incidents, "LOOKED_THROUGH", 100)
-    assert _walk(world, text="康乐", **of_all) == [wanted]
+    assert [number for page in _walk(world, text="康乐", **of_all) for number in page] == wanted
 
 
 def test_cases_of_a_span_come_by_their_reception_each_once(world: World) -> None:
