@@ -4,7 +4,8 @@
     make bench QUICK=1               # does everything run: small sizes, no figures to be quoted
     make bench ONLY="requests desks"
 
-Nothing else may run meanwhile. The line of each ends with ``exit``: 1 where a figure misses its aim.
+Nothing else may run meanwhile. The line of each ends with ``exit``: 1 where a figure misses its aim. Ends with 1, after
+all have run, where one of them failed.
 """
 
 import argparse
@@ -35,13 +36,13 @@ RUNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("--armed", "2000", "--due", "500", "--sweepers", "2", "--moves", "20"),
     ),
     "areas": (("--areas", "20000"), ("--areas", "300")),
+    "export": (("--rows", "1000000"), ("--rows", "3000")),
     "sqlite_writers": ((), ()),
 }
 
 
 def _said(name: str, arguments: tuple[str, ...]) -> Iterator[str]:
     """The lines of one benchmark, the last one of its end."""
-    command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
     begun = time.monotonic()
     with ExitStack() as held:
         environment = dict(os.environ)
@@ -51,7 +52,9 @@ def _said(name: str, arguments: tuple[str, ...]) -> Iterator[str]:
             address = held.enter_context(services.postgres(folder, lasting=True))
             environment["DATABASE_URL"] = services.database(address, "sweep")
         process = held.enter_context(
-            subprocess.Popen(command, cwd=programs.ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+            subprocess.Popen(
+                _command(name, arguments), cwd=programs.ROOT, env=environment, stdout=subprocess.PIPE, text=True
+            )
         )
         assert process.stdout is not None
         yield from (line.rstrip("\n") for line in process.stdout)
@@ -60,7 +63,11 @@ def _said(name: str, arguments: tuple[str, ...]) -> Iterator[str]:
     yield json.dumps({"benchmark": name, "arguments": " ".join(arguments), "seconds": seconds, "exit": code})
 
 
-def main() -> None:
+def _command(name: str, arguments: tuple[str, ...]) -> list[str]:
+    return [sys.executable, "-m", f"benchmarks.{name}", *arguments]
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", nargs="*", choices=list(RUNS))
@@ -68,15 +75,20 @@ def main() -> None:
     kept = stack.KEPT / "results"
     kept.mkdir(parents=True, exist_ok=True)
     path = kept / f"{time.strftime('%Y%m%d-%H%M%S')}{'-quick' if given.quick else ''}.jsonl"
+    failed: list[str] = []
     with path.open("w", encoding="utf-8") as file:
         for name in given.only or RUNS:
             full, quick = RUNS[name]
+            line = ""
             for line in _said(name, quick if given.quick else full):
                 print(line, flush=True)
                 file.write(line + "\n")
                 file.flush()
-    print(f"kept in {path}", file=sys.stderr)
+            if json.loads(line)["exit"]:
+                failed.append(name)
+    print(f"kept in {path}; failed: {', '.join(failed) or 'none'}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -31,7 +31,7 @@ if not apps.ready:
     django.setup()
 
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 
 from dispatch import escalation, loop
 from dispatch.actors import actor_of
@@ -42,6 +42,7 @@ from tests.worlds import make_world
 
 START = datetime(2026, 3, 2, 1, tzinfo=UTC)
 NOW = START + timedelta(minutes=23)  # the warning of accept is due, nothing else
+MOST_MOVED = 2_000
 FAR = "2090-01-01T00:00:00+00:00"
 
 
@@ -113,8 +114,14 @@ def without_indexes(cursor: Any) -> Iterator[None]:
         cursor.execute(definition)
 
 
-def sweeper(number: int, start: Any, results: Any) -> None:
+def use(database: str) -> None:
+    """This process, which was begun by another, works on the other's database: on SQLite each would have its own."""
+    connections.databases["default"]["NAME"] = database
+
+
+def sweeper(database: str, number: int, start: Any, results: Any) -> None:
     """One process: sweeps until nothing is due."""
+    use(database)
     start.wait()
     began, used, fired = time.perf_counter(), time.process_time(), 0
     while sweep.oldest_due(NOW) is not None:
@@ -122,17 +129,22 @@ def sweeper(number: int, start: Any, results: Any) -> None:
     results.put((number, fired, time.perf_counter() - began, time.process_time() - used))
 
 
-def mover(rate: float, due: int, start: Any, stop: Any, results: Any) -> None:
-    """Accepts ``rate`` cases a second through the loop, by turns one with a due step and one without."""
+def mover(database: str, rate: float, due: int, start: Any, stop: Any, results: Any) -> None:
+    """Accepts ``rate`` cases a second through the loop, by turns one with a due step and one without.
+
+    Where one kind has run out the other goes on; where both have, it is done.
+    """
+    use(database)
     by = actor_of(User.objects.get(username="acceptor"))
-    numbers = list(Incident.objects.order_by("-pk").values_list("number", flat=True)[:2_000])
-    waiting = list(Incident.objects.order_by("pk").values_list("number", flat=True)[1 : due + 1])
+    ordered = Incident.objects.order_by("pk").values_list("number", flat=True)
+    waiting = list(ordered[1 : due + 1])
+    numbers = list(ordered[max(due + 1, ordered.count() - MOST_MOVED) :])
     random.Random(1).shuffle(waiting)
-    loop.read(numbers[0], by)
+    loop.read((numbers or waiting)[-1], by)
     start.wait()
     began, moved, took = time.perf_counter(), 0, list[float]()
-    while not stop.is_set():
-        pair = waiting if moved % 2 else numbers
+    while not stop.is_set() and (numbers or waiting):
+        pair = (waiting or numbers) if moved % 2 else (numbers or waiting)
         asked = time.perf_counter()
         loop.perform(number=pair.pop(), action="accept", by=by, at=NOW)
         took.append(time.perf_counter() - asked)
@@ -163,12 +175,14 @@ def main() -> None:
     fill(given.armed, given.due)
     print(f"filled in {time.perf_counter() - filling:.0f} s")
     connection.close()
+    database = str(connection.settings_dict["NAME"])
     context = multiprocessing.get_context("spawn")
     # nobody begins before all have imported what they need
     start, stop = context.Barrier(given.sweepers + bool(given.moves) + 1), context.Event()
     results, moves = context.Queue(), context.Queue()
-    running = [context.Process(target=sweeper, args=(n, start, results)) for n in range(given.sweepers)]
-    moving = [context.Process(target=mover, args=(given.moves, given.due, start, stop, moves))] if given.moves else []
+    running = [context.Process(target=sweeper, args=(database, n, start, results)) for n in range(given.sweepers)]
+    of_mover = (database, given.moves, given.due, start, stop, moves)
+    moving = [context.Process(target=mover, args=of_mover)] if given.moves else []
     for process in (*running, *moving):
         process.start()
     start.wait(120)

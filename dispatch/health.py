@@ -8,7 +8,7 @@ from typing import Any
 
 from celery import current_app
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from kombu.exceptions import KombuError
 
@@ -94,7 +94,7 @@ def _migrations() -> dict[str, Any]:
 def _asked(part: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
         return part()
-    except (DatabaseError, KombuError, OSError) as error:
+    except (Error, KombuError, OSError) as error:
         return {"status": FAILED, "error": type(error).__name__}
 
 
@@ -117,7 +117,7 @@ def _broker() -> dict[str, Any]:
 def _asked_beats() -> dict[str, dict[str, Any]]:
     try:
         ages = heartbeat.ages()
-    except DatabaseError as error:
+    except Error as error:
         ages, failure = {}, type(error).__name__
     else:
         failure = ""

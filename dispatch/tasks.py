@@ -14,8 +14,9 @@ from django.db import IntegrityError
 
 from dispatch import claims, delivery, drafts, escalation, loop_audit, notify, placing, receivers, requests, timeouts
 from dispatch.models import LoopAudit
-from gridgov.common import clock, heartbeat
+from gridgov.common import clock, heartbeat, turns
 from gridgov.common.deadlocks import begun_again
+from grids.services import place_due
 from grids.spatial import areas
 from incidents import attachments, journal
 
@@ -28,6 +29,8 @@ PLACE_AGAIN_FOR = timedelta(seconds=60)
 UPLOADS_KEPT_FOR = timedelta(days=7)
 CLAIMS_KEPT_FOR = timedelta(days=1)
 FULL_AUDIT_EVERY = timedelta(days=1)
+#: An audit that somebody asked for waits for the one under way; beat's comes again.
+AUDIT_PATIENCE_SECONDS = 120.0
 
 #: A poke that was not fetched by then is dropped: the one before it is still delivering, or the sweep will.
 POKE_EXPIRES_SECONDS = 2
@@ -151,11 +154,16 @@ def tidy_desks() -> int:
 def audit_loop(full: bool = False) -> int:
     """The loop as a whole was looked at, and who operates it told of what does not hold; how much does not.
 
-    All journals once a day and when somebody asks for it, else those that have grown.
+    All journals once a day and when somebody asks for it, else those that have grown. One at a time: while another is
+    under way, by whatever process, beat's run is left out.
     """
-    now = clock.now()
-    walked = LoopAudit.objects.filter(is_full=True, started_at__gt=now - FULL_AUDIT_EVERY).exists()
-    return loop_audit.run_and_tell(full=full or not walked).fault_count
+    with turns.alone(loop_audit.TURN, patience=AUDIT_PATIENCE_SECONDS if full else 0.0) as mine:
+        if not mine:
+            logger.warning("the loop is being audited already") if full else logger.info("an audit is under way")
+            return 0
+        since = clock.now() - FULL_AUDIT_EVERY
+        walked = LoopAudit.objects.filter(is_full=True, started_at__gt=since).exists()
+        return loop_audit.run_and_tell(full=full or not walked).fault_count
 
 
 _placed_until: tuple[int, object] = (-1, None)
@@ -163,12 +171,17 @@ _placed_until: tuple[int, object] = (-1, None)
 
 @shared_task(name="dispatch.place_again")
 def place_again() -> int:
-    """Open cases lie where the present areas say."""
+    """Open cases lie where the present areas say; so do places and components where who changed the areas died."""
     global _placed_until
+    begun_again(place_due)
     revision, at = areas.index().revision, clock.now()
     seen, until = _placed_until
     if revision != seen:
         _placed_until = (revision, at + PLACE_AGAIN_FOR)
     elif at > until:  # type: ignore[operator]
         return 0
-    return begun_again(lambda: placing.place_again(at=at))
+    moved = begun_again(lambda: placing.place_again(at=at))
+    if moved:
+        # many more may be left
+        _placed_until = (revision, at + PLACE_AGAIN_FOR)
+    return moved

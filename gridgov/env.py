@@ -138,7 +138,8 @@ def database(
 ) -> dict[str, Any]:
     """Django's settings of one database from ``sqlite:///relative``, ``sqlite:////absolute`` or ``postgres://…``.
 
-    The query string of a PostgreSQL address is passed to the driver (``?sslmode=require``). A connection is kept for
+    The query string of a PostgreSQL address is passed to the driver (``?sslmode=require``); a server that does not
+    answer is given up after five seconds unless it says otherwise (``connect_timeout``). A connection is kept for
     ``kept_seconds`` (0: for one request) and asked whether it lives before it is used again. Statements on PostgreSQL
     end after ``statement_timeout_ms`` (0: never). ``name``: the variable, for messages.
     """
@@ -161,7 +162,7 @@ def database(
             port = parts.port
         except ValueError:
             raise ImproperlyConfigured(f"{name} holds a port that is not a number.") from None
-        options = dict(parse_qsl(parts.query))
+        options = {"connect_timeout": "5"} | dict(parse_qsl(parts.query))
         if statement_timeout_ms:
             options["options"] = f"{options.get('options', '')} -c statement_timeout={statement_timeout_ms}".strip()
         return {

@@ -302,7 +302,7 @@ class Live:
             await _refuse(send, 503, "closing")
             return None
         try:
-            viewer = await self._door.admit(session) if 0 < len(session) <= 64 else None
+            viewer = await self._door.admit(session) if len(session) <= 64 and session.isalnum() else None
         except OSError:
             await _refuse(send, 503, "not ready")
             return None

@@ -82,6 +82,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "gridgov.common.observability.middleware.Observed",
     "gridgov.common.address.Remembered",
+    "gridgov.common.address.ByAnyName",
     "gridgov.headers.Headers",
     "django.middleware.security.SecurityMiddleware",
     "gridgov.compression.CompressText",
@@ -92,6 +93,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "gridgov.accounts.middleware.NoteActivity",
+    "gridgov.common.no_nul.Refused",
     "gridgov.common.replica.ReadYourWrites",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -230,8 +232,10 @@ BEHIND_TLS = env.flag("BEHIND_TLS")
 SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 365 * 24 * 3600) if BEHIND_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = BEHIND_TLS
 SECURE_SSL_REDIRECT = BEHIND_TLS
-# Asked from within by health checks and by what collects figures, which do not come through the proxy.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+# Asked from within by health checks and by what collects figures, which do not come through the proxy: not sent to
+# HTTPS, and answered under whatever address the process has (gridgov.common.address.ByAnyName).
+MACHINE_PATHS = ("healthz", "readyz", "livez", "metrics")
+SECURE_REDIRECT_EXEMPT = [f"^{path}$" for path in MACHINE_PATHS]
 # A host of a government's domain cannot speak for that domain, which preloading is about.
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
 SESSION_COOKIE_SECURE = BEHIND_TLS

@@ -23,7 +23,7 @@ from gridgov.common.errors import Conflict, DomainError, FieldError
 from grids import topology
 from grids.geometry import Shapes, areas_m2, canonical, from_wkb, to_wkb, union
 from grids.models import Area, CodePattern, IndexRevision, Level
-from grids.services import raise_revision
+from grids.services import place_later, raise_revision
 from grids.sources import Features
 from grids.topology import Finding, Kind
 
@@ -183,6 +183,7 @@ def commit(
         )
         _end(plan, root_id, revision)
         _write_paths(root_id)
+        place_later(root_id=root_id, revision=revision)
         audit.record(
             action=action, actor=by, object_type=Area._meta.label, object_id=about or root_id, address=address,
             detail={

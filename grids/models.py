@@ -137,6 +137,20 @@ class IndexRevision(models.Model):
         return str(self.value)
 
 
+class PlacingDue(models.Model):
+    """A city whose places and components are still to be placed under the areas of ``revision``.
+
+    Written with the change of the areas, in its transaction, and gone once they lie there: whoever dies between leaves
+    it to the next. ``grids.services`` only.
+    """
+
+    root = models.OneToOneField(Area, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    revision = models.PositiveBigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.root_id}@{self.revision}"
+
+
 class CodePattern(models.Model):
     """The form that codes have in one city at one level (0: components). Without a row any code passes."""
 

@@ -12,7 +12,7 @@ from gridgov.common import audit
 from gridgov.common.errors import FieldError
 from gridgov.common.reference import touch
 from gridgov.common.text import given_reason
-from grids.models import Area, CodePattern, Component, IndexRevision, Place, ServiceZone
+from grids.models import Area, CodePattern, Component, IndexRevision, Place, PlacingDue, ServiceZone
 from grids.spatial import REFERENCE, areas
 
 _CHUNK = 500
@@ -147,6 +147,19 @@ def deepest_area(*, root_id: int, lon: float, lat: float) -> int:
     return placement.area_id
 
 
+def place_later(*, root_id: int, revision: int) -> None:
+    """Places and components of the city are placed under that revision, whoever dies. In the caller's transaction.
+
+    At once by whoever changed the areas, or soon by :func:`place_due`.
+    """
+    PlacingDue.objects.update_or_create(root_id=root_id, defaults={"revision": revision})
+
+
+def place_due() -> int:
+    """What :func:`place_later` left is done; how many places and components moved. One statement where nothing is."""
+    return sum(place_again(root_id=root_id) for root_id in list(PlacingDue.objects.values_list("root", flat=True)))
+
+
 def place_again(*, root_id: int) -> int:
     """Places and components of the city lie in the areas that the index has at their points now.
 
@@ -166,4 +179,6 @@ def place_again(*, root_id: int) -> int:
                 for start in range(0, len(pks), _CHUNK):
                     chunk = pks[start : start + _CHUNK]
                     moved += model.objects.filter(pk__in=chunk).update(area=area_id)
+    # where the areas changed meanwhile, or this process has older ones, it stays due
+    PlacingDue.objects.filter(root=root_id, revision__lte=index.revision).delete()
     return moved

@@ -27,7 +27,7 @@ from django.utils.translation import gettext as _
 from openpyxl import Workbook
 
 from dispatch.actors import Actor
-from gridgov.common import audit, clock, replica
+from gridgov.common import audit, clock, replica, turns
 from gridgov.common.errors import Conflict, FieldError, NotFound, NotPermitted
 from grids.capabilities import Capability
 from reporting import export_sources as sources
@@ -82,6 +82,7 @@ def start(
     # a query that means nothing is refused here, not by a worker
     sources.source_of(export)
     with transaction.atomic():
+        turns.wait_for(f"exports of {by.user_id}")
         if Export.objects.filter(user=by.user_id, state__in=Export.UNFINISHED).count() >= MOST:
             raise Conflict(_("你已有 %(count)d 个导出尚未完成，请等它们完成或取消") % {"count": MOST}, code="too_many")
         export.save(force_insert=True)
@@ -166,7 +167,18 @@ def discard_old() -> int:
 
 
 def _take() -> Export | None:
-    """An unfinished export that nobody works on, ours for LEASE; None while any other is worked on."""
+    """An unfinished export that nobody works on, ours for LEASE; None while any other is worked on.
+
+    Who looks and takes does both in one turn: of two workers that look in one instant one finds the other's lease.
+    """
+    if not Export.objects.filter(state__in=Export.UNFINISHED).exists():
+        return None
+    with transaction.atomic():
+        turns.wait_for("exports")
+        return _take_in_turn()
+
+
+def _take_in_turn() -> Export | None:
     unfinished = Export.objects.filter(state__in=Export.UNFINISHED)
     if unfinished.filter(~Q(lease=""), lease_until__gt=Now()).exists():
         return None

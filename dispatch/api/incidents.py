@@ -63,10 +63,16 @@ def _after(page: Keyset, at: datetime | None, pk: int) -> Part:
     return Part("after_at", (at, pk), lambda cases, at, pk: cases.filter(page.beyond((at, pk))))
 
 
-def _by_due(parts: list[Part], mark: tuple[datetime | None, int] | None, limit: int) -> list[dict[str, Any]]:
+Mark = tuple[datetime | None, int]
+
+
+def _by_due(
+    parts: list[Part], mark: Mark | None, limit: int, *, within: QuerySet[Incident] | None = None
+) -> tuple[list[dict[str, Any]], Mark | None]:
     """Those with a due time by it, then, if there is room, those without by id: each part has its index.
 
-    Two statements where a page has of both, else one.
+    Two statements where a page has of both, else one. ``within``: words are looked for in these cases, of which so
+    many are looked through and no more, which is a statement more; the second is then where the next page begins.
     """
     found: list[dict[str, Any]] = []
     at, pk = mark or (None, 0)
@@ -74,16 +80,51 @@ def _by_due(parts: list[Part], mark: tuple[datetime | None, int] | None, limit: 
         timed = Part("timed", (), lambda cases: cases.filter(due_at__isnull=False))
         if at is not None:
             timed = Part("timed_after", (at, pk), _due_after)
-        found = rows_of([*parts, timed], "due", lambda cases: cases.order_by("due_at", "id"), limit)
+        edge = _edge(within, timed, "due_at", "id")
+        until = [Part("timed_until", edge, _due_until)] if edge else []
+        found = rows_of([*parts, timed, *until], "due", lambda cases: cases.order_by("due_at", "id"), limit)
+        if within is not None and len(found) < limit:
+            # those without a due time begin on a page of their own
+            return found, edge or (None, 0)
         pk = 0
     if len(found) < limit:
         untimed = Part("untimed", (pk,), lambda cases, pk: cases.filter(due_at__isnull=True, id__gt=pk))
-        found += rows_of([*parts, untimed], "id", lambda cases: cases.order_by("id"), limit)
-    return found[:limit]
+        edge = _edge(within, untimed, "id")
+        until = [Part("untimed_until", edge[1:], lambda cases, pk: cases.filter(id__lte=pk))] if edge else []
+        found += rows_of([*parts, untimed, *until], "id", lambda cases: cases.order_by("id"), limit)
+        if edge and len(found) < limit:
+            return found, (None, edge[1])
+    return found[:limit], None
 
 
 def _due_after(cases: QuerySet[Incident], at: datetime, pk: int) -> QuerySet[Incident]:
     return cases.filter(Q(due_at__gt=at) | Q(due_at=at, id__gt=pk), due_at__gte=at)
+
+
+def _due_until(cases: QuerySet[Incident], at: datetime, pk: int) -> QuerySet[Incident]:
+    return cases.filter(Q(due_at__lt=at) | Q(due_at=at, id__lte=pk), due_at__lte=at)
+
+
+def _received_until(cases: QuerySet[Incident], at: datetime, pk: int) -> QuerySet[Incident]:
+    return cases.filter(Q(received_at__gt=at) | Q(received_at=at, id__gte=pk), received_at__gte=at)
+
+
+def _edge(within: QuerySet[Incident] | None, part: Part, *order: str) -> Any:
+    """Due time and id of the last case that is looked through, in that order; None where that is all of them."""
+    if within is None:
+        return None
+    rows = part.build(within, *part.values).order_by(*order).values_list("due_at", "id")
+    return next(iter(rows[LOOKED_THROUGH : LOOKED_THROUGH + 1]), None)
+
+
+def _edge_of_received(parts: list[Part]) -> Any:
+    """The same of those received in the span, the newest first: receipt and id."""
+    rows = Incident.objects.all()
+    for part in parts:
+        if part.shape in ("received_from", "received_to", "after_at"):
+            rows = part.build(rows, *part.values)
+    rows = rows.order_by("-received_at", "-id").values_list("received_at", "id")
+    return next(iter(rows[LOOKED_THROUGH : LOOKED_THROUGH + 1]), None)
 
 
 def _floor(mark: tuple[datetime | None, int] | None) -> int:
@@ -111,19 +152,28 @@ class Incidents(APIView):
             order = "received"
         page = _PAGES[order]
         size, mark = page.size(given), page.mark(given)
-        parts = [scope_of_lists(by, wide=is_mine), *parts_of(given, by, now=now)]
+        scope = scope_of_lists(by, wide=is_mine)
+        parts = [scope, *parts_of(given, by, now=now)]
         if mark is not None and order != "due":
             parts.append(_after(page, *mark))
-        floor = _floor(mark) if order == "newest" and looks_for_words(given) else 0
+        looks = looks_for_words(given)
+        floor = _floor(mark) if order == "newest" and looks else 0
+        edge: Mark | None = None
         if floor:
             parts.append(Part("floor", (floor,), lambda cases, pk: cases.filter(id__gte=pk)))
         if order == "due":
-            found = _by_due(parts, mark, size + 1)
+            seen = scope.build(Incident.objects.all(), *scope.values) if looks else None
+            found, edge = _by_due(parts, mark, size + 1, within=seen)
         else:
+            if order == "received" and looks:
+                edge = _edge_of_received(parts)
+                parts += [Part("received_until", edge, _received_until)] if edge else []
             found = rows_of(parts, order, page.ordered, size + 1)
         rows, cursor = page.cut(found, size, lambda row: (row[page.column] if page.column else None, row["id"]))
         if cursor is None and floor:
             cursor = page.cursor(None, floor)
+        if cursor is None and edge:
+            cursor = page.cursor(*edge)
         return paged(request, shapes.case_rows(rows, now), cursor)
 
     @extend_schema(

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 from django.utils.crypto import constant_time_compare
 
 from dispatch.actors import actors_of
@@ -120,7 +120,7 @@ class Door:
         if error is None:
             try:
                 viewers = viewers_of({key for key, _loop, _answer in coming})
-            except DatabaseError as failed:
+            except Error as failed:
                 logger.warning("cannot read the sessions", exc_info=True)
                 connections.close_all()
                 error = ConnectionError(str(failed))

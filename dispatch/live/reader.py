@@ -54,9 +54,12 @@ class Window:
         self._seen: set[int] = set()
         self._order: deque[tuple[float, int]] = deque()
 
-    def fresh(self, ids: Iterable[int], *, at: float) -> list[int]:
-        """Those of ``ids`` (all above ``floor``) that are new, now seen. ``at``: seconds of a steady clock."""
-        new = [one for one in ids if one not in self._seen]
+    def fresh(self, ids: Iterable[int]) -> list[int]:
+        """Those of ``ids`` (all above ``floor``) that were not seen; they stay so until :meth:`see`."""
+        return [one for one in ids if one not in self._seen]
+
+    def see(self, new: list[int], *, at: float) -> None:
+        """These are seen from now on. ``at``: seconds of a steady clock."""
         self._seen.update(new)
         self._order.extend((at, one) for one in new)
         before = self.floor
@@ -68,7 +71,6 @@ class Window:
             self.floor = max(self.floor, self._order.popleft()[1])
         if self.floor != before:
             self._seen = {one for one in self._seen if one > self.floor}
-        return new
 
 
 class Reader:
@@ -146,30 +148,39 @@ class Reader:
         at = time.monotonic()
         ids = list(JournalEntry.objects.order_by("-id").values_list("id", flat=True)[:BEFORE])
         self._entries.floor = ids[-1] - 1 if ids else 0
-        self._entries.fresh(reversed(ids), at=at)
+        self._entries.see(ids[::-1], at=at)
         latest = Notice.objects.order_by("-id").values_list("id", flat=True).first() or 0
         self._notices.floor = max(0, latest - BEFORE)
-        self._notices.fresh(self._ids(Notice, self._notices), at=at)
+        self._notices.see(self._ids(Notice, self._notices), at=at)
         self._tokens = dict(ReferenceRevision.objects.values_list("name", "token"))
-        self._of_claims(0)
+        noted: list[Callable[[], None]] = []
+        self._of_claims(0, noted)
+        noted[0]()
         known = self._of_entries(ids, at_ms=None)
         oldest = min((message.at_ms for message in known), default=int(clock.now().timestamp() * 1000))
         self._hub.remember(known, whole_since_ms=oldest if len(ids) == BEFORE else 0)
 
     def look(self) -> int:
-        """Everything committed by now has been said to who may hear it; how many messages that were."""
+        """Everything committed by now has been said to who may hear it; how many messages that were.
+
+        Only then does it count as read: where the database leaves in the middle the next look reads and says it.
+        """
         at = time.monotonic()
         now_ms = int(clock.now().timestamp() * 1000)
-        fresh = self._entries.fresh(self._ids(JournalEntry, self._entries), at=at)
+        noted: list[Callable[[], None]] = []
+        fresh = self._entries.fresh(self._ids(JournalEntry, self._entries))
+        noted.append(lambda: self._entries.see(fresh, at=at))
         messages = self._of_entries(fresh, at_ms=now_ms) if 0 < len(fresh) <= FLOOD else []
         if len(messages) < len(fresh):
             self._flood(at, now_ms)
-        messages += self._gaps(at, now_ms)
-        messages += self._of_claims(now_ms)
-        messages += self._of_notices(at, now_ms)
-        messages += self._of_reference(now_ms)
+        messages += self._gaps(at, now_ms, noted)
+        messages += self._of_claims(now_ms, noted)
+        messages += self._of_notices(at, now_ms, noted)
+        messages += self._of_reference(now_ms, noted)
         if messages:
             self._hub.say(messages, self._call)
+        for note in noted:
+            note()
         self.looked_at = time.monotonic()
         return len(messages)
 
@@ -180,14 +191,19 @@ class Reader:
         # by then whatever of the flood came late is known
         self._gap_final = at + max(self._overlap, FLOOD_SECONDS)
 
-    def _gaps(self, at: float, now_ms: int) -> list[Message]:
-        if self._gap_due is not None and at >= self._gap_due:
-            self._gap_due = None
-        elif self._gap_final is not None and at >= self._gap_final:
-            self._gap_final = None
-        else:
+    def _gaps(self, at: float, now_ms: int, noted: list[Callable[[], None]]) -> list[Message]:
+        is_due = self._gap_due is not None and at >= self._gap_due
+        if not is_due and (self._gap_final is None or at < self._gap_final):
             return []
-        self._gap_told = at
+
+        def note() -> None:
+            if is_due:
+                self._gap_due = None
+            else:
+                self._gap_final = None
+            self._gap_told = at
+
+        noted.append(note)
         return [Message("gap", {}, ("gap", 0), EVERYBODY, now_ms)]
 
     @staticmethod
@@ -215,20 +231,25 @@ class Reader:
             for _id, incident_id, seq, action, status_from, status_to, number, recorded_at, *_case in rows
         ]
 
-    def _of_claims(self, now_ms: int) -> list[Message]:
+    def _of_claims(self, now_ms: int, noted: list[Callable[[], None]]) -> list[Message]:
         """The cases that another person holds than at the last look, or nobody any more: their numbers, no names."""
         standing = claims.standing()
         held = {incident_id: user_id for incident_id, (user_id, _until) in standing.items()}
         changed = [pk for pk in held.keys() | self._held.keys() if held.get(pk) != self._held.get(pk)]
         rows = list(Incident.objects.filter(pk__in=changed).values_list("pk", "number", *COLUMNS)) if changed else []
         who = audiences({row[0]: row[2:] for row in rows}) if rows else {}
-        self._held = held
-        self._lease_ends = min((until for _user, until in standing.values()), default=None)
+
+        def note() -> None:
+            self._held = held
+            self._lease_ends = min((until for _user, until in standing.values()), default=None)
+
+        noted.append(note)
         return [Message("claim", {"n": number}, ("claim", pk), who[pk], now_ms) for pk, number, *_case in sorted(rows)]
 
-    def _of_notices(self, at: float, now_ms: int) -> list[Message]:
+    def _of_notices(self, at: float, now_ms: int, noted: list[Callable[[], None]]) -> list[Message]:
         """Each person who got a notice hears how many wait."""
-        fresh = self._notices.fresh(self._ids(Notice, self._notices), at=at)
+        fresh = self._notices.fresh(self._ids(Notice, self._notices))
+        noted.append(lambda: self._notices.see(fresh, at=at))
         if not fresh or len(fresh) > FLOOD:
             return []
         users = set(Notice.objects.filter(id__in=fresh).values_list("user_id", flat=True))
@@ -246,10 +267,14 @@ class Reader:
             for user_id in sorted(users)
         ]  # fmt: skip
 
-    def _of_reference(self, now_ms: int) -> list[Message]:
+    def _of_reference(self, now_ms: int, noted: list[Callable[[], None]]) -> list[Message]:
         tokens = dict(ReferenceRevision.objects.values_list("name", "token"))
         changed = [name for name, token in tokens.items() if self._tokens.get(name) != token]
-        self._tokens = tokens
+
+        def note() -> None:
+            self._tokens = tokens
+
+        noted.append(note)
         return [
             Message("reference", {"name": name}, ("reference", name), EVERYBODY, now_ms) for name in sorted(changed)
         ]

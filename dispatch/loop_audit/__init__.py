@@ -38,6 +38,8 @@ OVERLAP = 5_000
 SAMPLE = 50
 RUNS_KEPT = 1_000
 TOPIC = "loop_audit"
+#: What runs are called that are not to meet (:func:`gridgov.common.turns.alone`).
+TURN = "loop_audit"
 
 #: Looked at only where a client has told what it was answered.
 OF_CLIENT = "accepted_lost"

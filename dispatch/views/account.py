@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 from dispatch import sign_in
 from dispatch.views.shell import page, show
 from dispatch.views.steps_in import CodeForm, NewPasswordForm
-from gridgov.accounts import passwords, second_factor, sessions
+from gridgov.accounts import lockouts, passwords, second_factor, sessions
 from gridgov.common import address
 from gridgov.common.errors import FieldError, NotPermitted
 
@@ -47,8 +47,8 @@ def account(request: HttpRequest) -> HttpResponse:
 def change_password(request: HttpRequest) -> HttpResponse:
     """The password is a new one; all other sessions are over."""
     form = PasswordForm(request.POST)
-    if form.is_valid() and not request.user.check_password(form.cleaned_data["old"]):
-        form.add_error("old", _("现在的密码不对。"))
+    if form.is_valid():
+        _ask_old(request, form)
     if form.is_valid():
         try:
             passwords.set_password(
@@ -62,6 +62,17 @@ def change_password(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("密码已更改，其他地方的登录已退出。"))
             return redirect("pages:account")
     return _account(request, password=form, status=400)
+
+
+def _ask_old(request: HttpRequest, form: PasswordForm) -> None:
+    """The present password is tried as at the sign-in: wrong ones count, and who is locked out is not asked."""
+    login = request.user.get_username()
+    if lockouts.until(request, login=login) is None:
+        if request.user.check_password(form.cleaned_data["old"]):
+            return
+        lockouts.failed(request, user=request.user)
+    locked_until = lockouts.until(request, login=login)
+    form.add_error("old", lockouts.message(locked_until) if locked_until else _("现在的密码不对。"))
 
 
 @page

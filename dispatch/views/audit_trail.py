@@ -117,7 +117,7 @@ def _asked(request: HttpRequest) -> dict[str, Any]:
         "group": group if group in GROUPS else "",
         "since": _day(given.get("since", "")),
         "until": _day(given.get("until", "")),
-        "text": given.get("text", "").replace("\0", "").strip()[:60],
+        "text": given.get("text", "").strip()[:60],
     }
 
 

@@ -23,7 +23,7 @@ from dispatch.offers import open_actions
 from dispatch.selectors import Entry, case_view
 from dispatch.views.files import answer
 from dispatch.views.limits import too_often
-from dispatch.views.report import body, categories
+from dispatch.views.report import add_as_another, body, categories
 from dispatch.views.shell import refused, show
 from dispatch.visibility import cases_of
 from gridgov.common import clock
@@ -98,7 +98,10 @@ def public(view: View) -> View:
 
 @public
 def scan(request: HttpRequest, qr_token: str) -> HttpResponse:
-    """The public's report about the component whose code was scanned; then on to the link that follows it."""
+    """The public's report about the component whose code was scanned; then on to the link that follows it.
+
+    Sent twice, by a double tap or a reload, it is one case: the form's key says so, and both lead to the same link.
+    """
     component = Component.objects.filter(qr_token=qr_token).first()
     if component is None:
         raise NotFound(_("没有这个二维码。请核对地址，或拨打 12345。"))
@@ -119,10 +122,14 @@ def scan(request: HttpRequest, qr_token: str) -> HttpResponse:
         return _scan_page(request, component, form, status=400)
     try:
         files = form.store_files("attachments")
-        received = loop.report(body=body(form, files, component=qr_token, source="qr"), by=PUBLIC)
+        report = body(form, files, component=qr_token, source="qr")
+        received = loop.report(body=report, by=PUBLIC, idempotency_key=form.cleaned_data.get("key", ""))
     except (FieldError, FieldErrors) as error:
         form.add_domain_error(error)
         return _scan_page(request, component, form, status=400)
+    except Conflict as conflict:
+        add_as_another(form, conflict)
+        return _scan_page(request, component, form, status=409)
     return redirect("pages:link", received.token)
 
 

@@ -54,14 +54,7 @@ def report(request: HttpRequest) -> HttpResponse:
         form.add_domain_error(error)
         return _form(request, form, status=400)
     except Conflict as conflict:
-        if conflict.code != "idempotency_key_reused":
-            raise
-        # sent before with other words: the person goes on from a form that is a new one
-        form.data = form.data.copy()
-        form.data["key"] = uuid.uuid4().hex
-        form.add_error(
-            None, _("这份表单已上报过案件 %(number)s。内容有改动：再点一次上报将作为新案件。") % conflict.extra
-        )
+        add_as_another(form, conflict)
         return _form(request, form, status=409)
     done = {"number": received.number, "token": received.token}
     if is_desk(actor):
@@ -70,6 +63,15 @@ def report(request: HttpRequest) -> HttpResponse:
     if received.token or done.get("merged"):
         request.session[DONE] = done
     return redirect("pages:reported", received.number)
+
+
+def add_as_another(form: ReportForm, conflict: Conflict) -> None:
+    """Sent before with other words: the person is told and goes on from a form that is a new one; else it is raised."""
+    if conflict.code != "idempotency_key_reused":
+        raise conflict
+    form.data = form.data.copy()
+    form.data["key"] = uuid.uuid4().hex
+    form.add_error(None, _("这份表单已上报过案件 %(number)s。内容有改动：再点一次上报将作为新案件。") % conflict.extra)
 
 
 def sources_of(actor: Actor) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def act_on_account(request: HttpRequest, user_id: int, step: str) -> HttpRespons
 
 
 def _security(request: HttpRequest, *, initial: dict[str, str] | None = None) -> HttpResponse:
-    text = request.GET.get("text", "").strip()[:60].replace("\0", "")
+    text = request.GET.get("text", "").strip()[:60]
     open_now = sessions.open_sessions()
     if text:
         open_now = open_now.filter(Q(user__username__icontains=text) | Q(user__name__icontains=text))

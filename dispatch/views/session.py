@@ -102,6 +102,9 @@ class SignOut(LogoutView):
 def locked_out(request: HttpRequest, response: HttpResponse, credentials: dict[str, Any] | None) -> HttpResponse:
     """The answer to whoever is locked out: how long, and who unlocks (``AXES_LOCKOUT_CALLABLE``)."""
     until = lockouts.until(request, login=str((credentials or {}).get("username") or ""))
+    match = request.resolver_match
+    if match is not None and match.view_name == "pages:change_password":
+        return response  # one's own page says it itself
     if until is None:
         return response  # it ran out this moment
     said = lockouts.message(until)

@@ -60,7 +60,7 @@ def known(typed: str) -> str:
 
 
 def failed(request: HttpRequest, *, user: User) -> None:
-    """A wrong code after the right password: counts as a wrong password does."""
+    """A wrong code after the right password, or a wrong present one before a new one: counts as at the sign-in."""
     user_login_failed.send(sender=__name__, credentials={"username": user.get_username()}, request=request)
 
 

@@ -30,6 +30,10 @@ NOTED_EVERY = timedelta(minutes=1)
 class SessionStore(DatabaseStore):
     """Django's, with the columns of :class:`gridgov.accounts.models.Session`."""
 
+    def _validate_session_key(self, key: Any) -> bool:
+        """Letters and figures, as Django makes it: a cookie is anybody's to write, and can quote what no row holds."""
+        return super()._validate_session_key(key) and key.isascii() and key.isalnum()
+
     @classmethod
     def get_model_class(cls) -> Any:
         from gridgov.accounts.models import Session  # noqa: PLC0415  the engine is imported before the models are

@@ -24,6 +24,22 @@ class Remembered:
             _here.reset(token)
 
 
+class ByAnyName:
+    """Middleware: what machines ask (``MACHINE_PATHS``) is answered under any host name or address.
+
+    Prometheus asks each container by its address, which no list of hosts can know. Nothing in these answers depends on
+    the name, so that there is nothing to gain by making one up.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.strip("/") in settings.MACHINE_PATHS:
+            request.get_host = lambda: "localhost"  # type: ignore[method-assign]
+        return self._get_response(request)
+
+
 def here() -> str | None:
     """Where the request that is being answered comes from; None outside one (a task, a command)."""
     return _here.get()

@@ -203,7 +203,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         """By what the page shows: the whole of what was typed is a name, a code, or "部件 12"."""
         found, may_repeat = super().get_search_results(request, queryset, search_term)
-        text = search_term.replace("\0", "").strip()[:60]
+        text = search_term.strip()[:60]
         return (found | queryset.filter(audit_words.meant(text)) if text else found), may_repeat
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:

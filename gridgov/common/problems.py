@@ -5,18 +5,25 @@
 ``version`` and ``case_status``.
 """
 
+import logging
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.defaults import server_error
 from rest_framework import exceptions, status
 
 from gridgov.common.errors import DomainError, FieldError, FieldErrors, NotPermitted
+from gridgov.common.observability import context
+from gridgov.common.outages import Outage, outage
+
+logger = logging.getLogger("gridgov.request")
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -32,7 +39,13 @@ _TITLES = {
     415: gettext_lazy("不支持的内容类型"),
     429: gettext_lazy("请求过于频繁"),
     500: gettext_lazy("系统出错"),
+    503: gettext_lazy("服务暂时不可用"),
 }
+_UNAVAILABLE = {
+    Outage.BUSY: gettext_lazy("数据库繁忙，没有写入任何内容；请稍后再试"),
+    Outage.AWAY: gettext_lazy("数据库暂时连接不上；请稍后再试，并先看看刚才的操作是否已经完成"),
+}
+RETRY_SECONDS = 5
 
 
 class TooLarge(exceptions.APIException):
@@ -116,8 +129,31 @@ def flat(details: Any, path: str = "") -> Iterator[dict[str, str]]:
             yield from flat(inner, path if leaves else f"{path}.{position}" if path else str(position))
 
 
+def unavailable(request: HttpRequest, error: BaseException | None) -> HttpResponse | None:
+    """503 with ``Retry-After`` where ``error`` is the database's, and a line in the log; None for every other one."""
+    kind = outage(error)
+    if kind is None:
+        return None
+    work = context.current()
+    extra = {"statements": work.statements if work else 0}
+    logger.error("the database did not answer (%s): %s", kind.value, error, extra=extra)
+    words = _UNAVAILABLE[kind]
+    if request.path.startswith("/api/"):
+        answer = problem(503, words, code=kind.value)
+    else:
+        answer = render(request, "503.html", {"words": words}, status=503)
+    answer["Retry-After"] = str(RETRY_SECONDS)
+    return answer
+
+
 def broken(request: HttpRequest) -> HttpResponse:
-    """The answer to a fault of ours: a problem under ``/api/``, the page of the site elsewhere (``handler500``)."""
+    """The answer to what nobody caught (``handler500``), a middleware's errors and those of error pages included.
+
+    503 where the database did not answer; else a fault of ours: a problem under ``/api/``, the site's page elsewhere.
+    """
+    answer = unavailable(request, sys.exception())
+    if answer is not None:
+        return answer
     if request.path.startswith("/api/"):
         return problem(500, _("系统出错，没有写入任何内容；请稍后再试"), code="server_error")
     return server_error(request)

@@ -2,7 +2,7 @@
 
 Only what stands in a :func:`reading` block, and only reads by the ORM: everything else, the loop, sessions, sign-in,
 writes, stays with the database itself. Who has just written something reads it there, too; and so does everybody while
-the copy lags or does not answer.
+the copy lags or does not answer. A page in whose middle the copy leaves is read once more, from the database itself.
 """
 
 import logging
@@ -20,12 +20,16 @@ from django.db import Error, connections
 from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 
+from gridgov.common.outages import outage
+
 logger = logging.getLogger(__name__)
 
 ALIAS = "replica"
 #: For so long the answer of the copy about itself is believed.
 LOOK_SECONDS = 5.0
 COOKIE = "gg_wrote"
+#: query_canceled
+_TOOK_TOO_LONG = "57014"
 
 _reads_there: ContextVar[bool] = ContextVar("reads_there", default=False)
 _lock = threading.Lock()
@@ -57,22 +61,37 @@ def reading(*, after_write: bool = False) -> Iterator[str]:
     """Within the block the ORM reads from the copy, if there is one and it is well; the alias that is read.
 
     ``after_write``: whoever reads has just written, and must find it. A write within the block sends the rest of its
-    reads to the database itself.
+    reads to the database itself. Where the copy does not answer within the block, nobody asks it for
+    :data:`LOOK_SECONDS`, and the error is the caller's.
     """
     there = not after_write and is_well()
     token = _reads_there.set(there)
     try:
         yield ALIAS if there else "default"
+    except Error as error:
+        if there and is_of_copy(error):
+            _mistrust(error)
+        raise
     finally:
         _reads_there.reset(token)
 
 
 def reads(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """``view`` is a report: it reads from the copy, unless who asks has just written."""
+    """``view`` is a report: it reads from the copy, unless who asks has just written.
+
+    It only reads: where the copy does not answer, it is called once more and reads from the database itself.
+    """
 
     @wraps(view)
     def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        with reading(after_write=COOKIE in request.COOKIES):
+        alias = "default"
+        try:
+            with reading(after_write=COOKIE in request.COOKIES) as alias:
+                return view(request, *args, **kwargs)
+        except Error as error:
+            if alias != ALIAS or not is_of_copy(error):
+                raise
+        with reading(after_write=True):
             return view(request, *args, **kwargs)
 
     return shown
@@ -125,6 +144,20 @@ def lag_seconds() -> float | None:
     if here is None:
         return 0.0
     return None if there is None else max(0.0, (here - there).total_seconds())
+
+
+def is_of_copy(error: Error) -> bool:
+    """Whether the copy left, or ended a statement to follow the database: not for a statement that took too long."""
+    return outage(error) is not None and getattr(error.__cause__, "pgcode", None) != _TOOK_TOO_LONG
+
+
+def _mistrust(error: Error) -> None:
+    """Reports are read from the database itself until the next look."""
+    global _looked_at, _is_well
+    logger.warning("reports read from default: the copy does not answer (%s)", error)
+    with _lock:
+        _looked_at, _is_well = time.monotonic(), False
+    connections[ALIAS].close()
 
 
 def forget() -> None:

@@ -14,7 +14,7 @@ import sqlite3
 import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,8 +81,7 @@ def take(folder: Path) -> Backup:
         target = part / DATABASE[vendor]
         counts = _copy_sqlite(target) if vendor == "sqlite" else _dump_postgresql(target)
         with tarfile.open(part / MEDIA, "w") as tar:
-            if Path(settings.MEDIA_ROOT).exists():
-                tar.add(settings.MEDIA_ROOT, arcname=".", filter=_without_owner)
+            _add_all(tar, Path(settings.MEDIA_ROOT))
         files = {path.name: {"sha256": _digest(path), "bytes": path.stat().st_size} for path in sorted(part.iterdir())}
         manifest = {"form": 1, "at": now.isoformat(), "vendor": vendor, "counts": counts, "files": files}
         (part / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -91,6 +90,19 @@ def take(folder: Path) -> Backup:
         shutil.rmtree(part, ignore_errors=True)
         raise
     return Backup(folder / name, manifest)
+
+
+def _add_all(tar: tarfile.TarFile, root: Path) -> None:
+    """What lies under ``root`` is in the archive, but for what is discarded meanwhile: uploads that no case took."""
+    for folder, _folders, names in os.walk(root, onerror=_unless_gone):
+        for path in (Path(folder), *(Path(folder, name) for name in sorted(names))):
+            with suppress(FileNotFoundError):
+                tar.add(path, arcname=path.relative_to(root).as_posix(), recursive=False, filter=_without_owner)
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _without_owner(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
@@ -234,9 +246,12 @@ def differences(backup: Backup) -> list[str]:
         for table, told in backup.counts.items()
         if found.get(table, 0) != told
     ]
-    for pk, name, sha256 in Attachment.objects.values_list("pk", "file", "sha256").iterator(chunk_size=2000):
+    rows = Attachment.objects.values_list("pk", "file", "sha256", "incident_id")
+    for pk, name, sha256, case in rows.iterator(chunk_size=2000):
         path = Path(settings.MEDIA_ROOT) / name
-        if not path.exists() or _digest(path) != sha256:
+        # an upload that no case took may have been discarded between the copy of the database and that of the files
+        is_wrong = _digest(path) != sha256 if path.exists() else case is not None
+        if is_wrong:
             wrong.append(_("文件 %(pk)s 缺失或已改变") % {"pk": pk})
     return wrong
 

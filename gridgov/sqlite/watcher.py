@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from gridgov.common.background import Background
 
@@ -29,7 +29,7 @@ class Watcher(Background):
                 # Opened in this thread and kept: a new connection would count from its own beginning.
                 with connection.cursor() as cursor:
                     version = cursor.execute("PRAGMA data_version").fetchone()[0]
-            except DatabaseError:
+            except Error:
                 logger.exception("cannot read the version of the database")
                 connection.close()
                 seen = None

@@ -298,9 +298,12 @@ class NumberBlock(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """A request carried out once: the same key and body answers with the same case, another body is refused."""
+    """A request carried out once: the same key and body answers with the same case, another body is refused.
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    ``user`` is empty for the public, whose keys are made at random by the form that they were given.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=100)
     digest = models.CharField(max_length=64)
     number = models.CharField(max_length=24)
@@ -309,7 +312,11 @@ class IdempotencyKey(models.Model):
     class Meta:
         verbose_name = _("幂等键")
         verbose_name_plural = _("幂等键")
-        constraints = [models.UniqueConstraint(fields=["user", "key"], name="idempotencykey_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "key"], name="idempotencykey_once"),
+            # NULL is no user like another: among the public a key is used once, too
+            models.UniqueConstraint(fields=["key"], condition=Q(user__isnull=True), name="idempotencykey_public_once"),
+        ]
 
     def __str__(self) -> str:
         return self.key

@@ -4,7 +4,7 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -24,13 +24,15 @@ from incidents import clocks, journal, sla
 from incidents.attachments import claim
 from incidents.catalogue import CategorySpec, catalogue
 from incidents.clock_table import REPORT
-from incidents.models import IdempotencyKey, Incident, NamedAccess, Reporter
+from incidents.models import Attachment, IdempotencyKey, Incident, NamedAccess, Reporter
 from incidents.numbers import next_number
 from incidents.signals import announce
 
 DESCRIPTION_LIMIT = 2_000
 ADDRESS_LIMIT = 200
 PHONE = re.compile(r"^\+?[0-9][0-9 \-]{4,24}$")
+#: What a form gives the public to send along: nobody guesses another's, whose case it would show.
+PUBLIC_KEY = re.compile(r"^[0-9a-f]{32}$")
 CRS = ("wgs84", "cgcs2000", "gcj02", "bd09")
 #: A phone's clock may be a little ahead of ours.
 AHEAD = timedelta(minutes=5)
@@ -63,7 +65,10 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """The answer to a report. ``repeated``: the same request was carried out before, and this is its case."""
+    """The answer to a report. ``repeated``: the same request was carried out before, and this is its case.
+
+    ``token``: the link of who reported from outside, said again to the public when the report is repeated.
+    """
 
     number: str
     incident_id: int | None
@@ -91,9 +96,11 @@ def report(
     now = clock.now()
     at = at or now
     category, component = _check(body, at)
-    digest = body.digest() if idempotency_key else ""
-    if idempotency_key and user_id is not None and len(idempotency_key) > 100:
+    if user_id is None and not PUBLIC_KEY.match(idempotency_key):
+        idempotency_key = ""
+    if len(idempotency_key) > 100:
         raise FieldError("Idempotency-Key", _("幂等键最长100个字符"))
+    digest = _digest(body, user_id) if idempotency_key else ""
     incident = _case(body, category, component, user_id, desk_area_id, at)
     plan = _clocks(incident, category, at)
     incident.due_at = clocks.due_of(plan.started)
@@ -118,7 +125,7 @@ def report(
     named = sorted(set(named_for(incident))) if named_for is not None and incident.is_confidential else []
     try:
         with transaction.atomic():
-            if idempotency_key and user_id is not None:
+            if idempotency_key:
                 IdempotencyKey.objects.create(
                     user_id=user_id, key=idempotency_key, digest=digest, number=incident.number, created_at=at
                 )
@@ -139,14 +146,25 @@ def report(
             raise
         if earlier.digest != digest:
             raise Conflict(_("幂等键已用于另一份内容"), code="idempotency_key_reused", number=earlier.number) from None
-        return Received(earlier.number, None, repeated=True)
+        token = _link_of(earlier.number) if user_id is None else ""
+        return Received(earlier.number, None, token=token, repeated=True)
     return Received(incident.number, incident.pk, token=reporter.token if reporter else "")
 
 
 def _earlier(user_id: int | None, key: str) -> IdempotencyKey | None:
-    if not key or user_id is None:
-        return None
-    return IdempotencyKey.objects.filter(user=user_id, key=key).first()
+    return IdempotencyKey.objects.filter(user=user_id, key=key).first() if key else None
+
+
+def _digest(body: Report, user_id: int | None) -> str:
+    """What the key stands for. The public sends photos with the form: sent again they are new files of old content."""
+    if user_id is not None or not body.attachments:
+        return body.digest()
+    known = dict(Attachment.objects.filter(pk__in=body.attachments).values_list("pk", "sha256"))
+    return replace(body, attachments=[known.get(pk, pk) for pk in body.attachments]).digest()
+
+
+def _link_of(number: str) -> str:
+    return Incident.objects.filter(number=number).values_list("reporter__token", flat=True).first() or ""
 
 
 def _has_reporter(body: Report, user_id: int | None) -> bool:

@@ -77,6 +77,26 @@ def test_words_are_looked_for_in_so_many_cases_a_page_and_all_are_found(world: W
     assert [number for page in pages for number in page] == [made[4], made[0]]
 
 
+@pytest.mark.parametrize("of_all", [{"order": "due"}, {"received_from": "2020-01-01"}])
+def test_words_are_looked_for_in_so_many_cases_a_page_in_every_order(world: World, monkeypatch, of_all) -> None:
+    now = clock.now()
+    made = [
+        world.report(address="康乐路一号" if n in (0, 2, 4, 8) else "别处", at=now - timedelta(hours=9 - n))
+        for n in range(9)
+    ]
+    # half of them wait for nothing that has a time
+    Incident.objects.filter(number__in=made[4:]).update(due_at=None)
+    monkeypatch.setattr(incidents, "LOOKED_THROUGH", 2)
+    pages = _walk(world, text="康乐", **of_all)
+    assert len(pages) > 2
+    newest_first = [made[8], made[4], made[2], made[0]]
+    wanted = [made[0], made[2], made[4], made[8]] if of_all == {"order": "due"} else newest_first
+    assert [number for page in pages for number in page] == wanted
+    # and each page looks through no more than that: the words of the others are not read
+    monkeypatch.setattr(incidents, "LOOKED_THROUGH", 100)
+    assert [number for page in _walk(world, text="康乐", **of_all) for number in page] == wanted
+
+
 def test_cases_of_a_span_come_by_their_reception_each_once(world: World) -> None:
     now = clock.now()
     late, early, other = (world.report(at=now - timedelta(hours=hours)) for hours in (1, 5, 3))

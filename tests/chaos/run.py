@@ -4,7 +4,8 @@ Each run has a deployment of its own on a fresh copy of the city. Kills come aft
 from the seed: web, workers, beat and streams (with all their children or one child alone), Redis killed or emptied,
 PostgreSQL killed with everything it had in memory. Afterwards all parts are up again, and within PATIENCE everything
 has followed that follows by itself. One line of JSON a run; ends with 1 if anything was lost, doubled, left standing,
-late (p99 of the steps LATE_SECONDS after recovery), or answered with a 5xx while PostgreSQL was up.
+late (p99 of the steps LATE_SECONDS after recovery), answered with a 5xx while PostgreSQL was up, or with another one
+than 503 while it was not.
 """
 
 import argparse
@@ -172,6 +173,8 @@ def _look(fleet: Fleet, database: str, load: Load, outages: list[Outage], path: 
     for asked, answered, status, what in load.faults:
         if any(o.began - BEFORE <= answered and asked <= o.ended + AFTER for o in gone):
             result.faults_in_outages += 1
+            if status != 503:
+                said.append(f"{status}, not 503, to {what} at {asked.isoformat()} without a database")
         else:
             said.append(f"{status} to {what} at {asked.isoformat()} while the database was up")
     late = sorted(lateness(due, fired, outages) for due, fired in _rows(

@@ -4,9 +4,9 @@ import inspect
 from datetime import timedelta
 
 import pytest
-from django.db import connections
+from django.db import Error, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from gridgov import env
 from gridgov.common import clock, heartbeat, replica
@@ -104,6 +104,50 @@ def test_pages_of_figures_read_the_copy_but_for_who_has_just_written(world):
     assert reported() == 2
     del client.cookies[replica.COOKIE]
     assert reported() == 1
+
+
+def _leaves(monkeypatch) -> None:
+    """The copy was well a moment ago, and answers nothing from here on."""
+    with replica.reading() as alias:
+        assert alias == "replica"
+    connections[replica.ALIAS].close()
+    there = connections[replica.ALIAS].settings_dict
+    monkeypatch.setitem(there, "NAME", "/nowhere/at/all" if there["ENGINE"] == "gridgov.sqlite" else "no_such_database")
+
+
+@pytest.mark.parametrize("path", ["/dashboard/", "/dashboard/figures/reported/"])
+def test_page_in_whose_middle_the_copy_leaves_is_read_from_the_database(world, monkeypatch, path):
+    client = Client()
+    client.force_login(world.people["leader"])
+    shared.forget()
+    _leaves(monkeypatch)
+    assert client.get(path).status_code == 200
+    # and for a while nobody asks the copy
+    with replica.reading() as alias:
+        assert (alias, counted()) == ("default", 1)
+
+
+def test_error_of_ours_while_the_copy_is_read_is_no_reason_to_read_again(world):
+    asked = []
+
+    @replica.reads
+    def view(request):
+        asked.append(request)
+        connections[replica.ALIAS].cursor().execute("SELECT 1 FROM nowhere")
+
+    with pytest.raises(Error):
+        view(RequestFactory().get("/"))
+    assert len(asked) == 1
+    with replica.reading() as alias:
+        assert alias == "replica"
+
+
+def test_export_that_the_copy_left_goes_on_from_the_database(world, monkeypatch):
+    _leaves(monkeypatch)
+    with pytest.raises(OperationalError), replica.reading():
+        counted()
+    with replica.reading() as alias:
+        assert (alias, counted()) == ("default", 1)
 
 
 def test_copy_gets_no_migration_and_no_write():

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError, connection
 
 from dispatch import claims
 from dispatch.live import reader as module
@@ -43,13 +44,20 @@ def listening(world, hub, login: str) -> Ear:
 
 def test_window_takes_each_id_once_and_late_ones_within_its_overlap():
     window = Window(overlap=10)
-    assert window.fresh([1, 2, 4], at=0) == [1, 2, 4]
-    assert window.fresh([1, 2, 3, 4, 5], at=5) == [3, 5]  # 3 was committed after 4
+
+    def fresh(ids: list[int], at: float) -> list[int]:
+        new = window.fresh(ids)
+        assert window.fresh(ids) == new  # until they are seen
+        window.see(new, at=at)
+        return new
+
+    assert fresh([1, 2, 4], at=0) == [1, 2, 4]
+    assert fresh([1, 2, 3, 4, 5], at=5) == [3, 5]  # 3 was committed after 4
     assert window.floor == 0
-    assert window.fresh([], at=11) == []
+    assert fresh([], at=11) == []
     assert window.floor == 4
-    assert window.fresh([5, 6], at=12) == [6]
-    window.fresh([], at=16)
+    assert fresh([5, 6], at=12) == [6]
+    fresh([], at=16)
     assert window.floor == 5
 
 
@@ -238,3 +246,35 @@ def test_reader_looks_soon_after_a_lease_ends_and_no_later_than_usual(world, hub
 def test_listening_viewer_is_compared_by_what_he_may_see(world):
     assert viewer_of(world.actor("acceptor")) == viewer_of(world.actor("acceptor"))
     assert isinstance(viewer_of(world.actor("acceptor")), Viewer)
+
+
+@pytest.mark.parametrize("place", range(20))
+def test_nothing_is_lost_where_the_database_leaves_in_the_middle_of_a_look(world, hub, reader, place):
+    """Whichever statement of the look fails: the next one says what this one did not."""
+    ear = listening(world, hub, "acceptor")
+    number = world.report()
+    claims.claim(number=number, by=world.actor("acceptor_2"))
+    Notice.objects.create(
+        user=world.people["acceptor"], incident=world.case(number), entry_seq=1, topic="x", text="请看",
+        created_at=clock.now(),
+    )  # fmt: skip
+    reference.touch("catalogue")
+    left = [place]
+
+    def leaves(execute, sql, params, many, context):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OperationalError("server closed the connection unexpectedly")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(leaves):
+        try:
+            reader.look()
+        except OperationalError:
+            assert ear.heard == []
+    reader.look()
+    said = list(ear.heard)
+    reader.look()
+    assert ear.heard == said
+    assert len(said) == 4
+    assert [number in words for words in said[:2]] == [True, True]

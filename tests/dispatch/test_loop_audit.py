@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import connections
 from django.db.models import F
 
 from dispatch import escalation, loop_audit, notify, receivers, requests, tasks
@@ -16,7 +18,7 @@ from dispatch.loop_audit import STATEMENTS, WAITS
 from dispatch.loop_audit.accepted import Accepted, read_file
 from dispatch.loop_audit.checks import CHECKS, Scope
 from dispatch.models import LoopAudit, Notice, NoticeDelivery, Ticket
-from gridgov.common import clock
+from gridgov.common import clock, turns
 from incidents import clock_table, journal
 from incidents.models import Clock, ClockSegment, FiredStep, IdempotencyKey, Incident, JournalEntry
 from incidents.workflow import OPEN
@@ -433,6 +435,27 @@ def test_task_walks_all_journals_once_a_day(world, monkeypatch):
     LoopAudit.objects.update(started_at=clock.now() - tasks.FULL_AUDIT_EVERY)
     tasks.audit_loop()
     assert LoopAudit.objects.latest("pk").is_full
+
+
+@pytest.mark.django_db(transaction=True)
+def test_audit_of_beat_is_left_out_while_another_runs_and_one_asked_for_waits(world, monkeypatch):
+    settle()
+    monkeypatch.setattr(tasks, "AUDIT_PATIENCE_SECONDS", 0.0)
+    with turns.alone(loop_audit.TURN):
+        assert in_a_thread(tasks.audit_loop) == 0
+        in_a_thread(lambda: tasks.audit_loop(full=True))
+        assert not LoopAudit.objects.exists()
+    tasks.audit_loop()
+    assert LoopAudit.objects.count() == 1
+
+
+def in_a_thread(work) -> object:
+    """What ``work`` returns in a thread with a connection of its own; it must write nothing."""
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            return pool.submit(work).result(60)
+        finally:
+            pool.submit(connections.close_all).result(60)
 
 
 # --- the command --------------------------------------------------------------------------------------------------

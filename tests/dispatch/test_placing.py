@@ -8,8 +8,8 @@ from dispatch import placing, tasks
 from gridgov.common import clock
 from grids import importers
 from grids.geometry import canonical
-from grids.models import Area, Level
-from grids.services import raise_revision
+from grids.models import Area, Component, Level, PlacingDue
+from grids.services import place_due, place_later, raise_revision
 from grids.sources import Features
 from grids.spatial import areas
 from incidents import journal
@@ -74,6 +74,31 @@ def test_case_whose_centre_lost_its_desk_goes_to_the_next(world):
     assert areas.locate(lon, lat).area_id == world.areas["620901001001002"].pk
     assert placing.place_again(at=clock.now()) == 1
     assert world.case(number).holder.code == "620901"
+
+
+def test_components_whose_redrawing_process_died_are_placed_by_the_task(world):
+    """The areas are committed, and nobody came to place anything."""
+    other = Area.objects.get(code="620901001001002")
+    lon, lat = world.point("620901001001001")
+    component = Component.objects.create(
+        root=world.root, code="6209010102000001", type_code="0102", lon=lon, lat=lat,
+        area=world.areas["620901001001001"],
+    )  # fmt: skip
+    swap_grids(("620901001001001", box(0, 0, 1, 0.25)), ("620901001001002", box(0, 0.25, 1, 1.75)))
+    assert areas.locate(lon, lat).area_id == other.pk
+    assert Component.objects.get(pk=component.pk).area_id != other.pk
+    tasks.place_again()
+    assert Component.objects.get(pk=component.pk).area_id == other.pk
+    assert not PlacingDue.objects.exists()
+    assert place_due() == 0
+
+
+def test_placing_under_older_areas_than_those_due_stays_due(world):
+    root = world.root
+    place_due()
+    place_later(root_id=root.pk, revision=areas.index().revision + 1)
+    place_due()
+    assert PlacingDue.objects.filter(root=root).exists()
 
 
 def test_ended_case_stays_where_it_was(world):

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tarfile
 from contextlib import closing
 from io import StringIO
 from pathlib import Path
@@ -19,7 +20,7 @@ from django.db import connection
 from gridgov import env
 from gridgov.common import clock
 from gridgov.management import backups
-from incidents import journal
+from incidents import attachments, journal
 from incidents.models import Attachment, Incident, JournalEntry
 from tests.worlds import World, make_world
 
@@ -164,7 +165,7 @@ def test_backup_whose_counts_or_photos_do_not_agree_is_found(loaded, tmp_path):
 def test_address_of_a_database_is_read_as_it_was_written():
     where = {"NAME": "a/b", "USER": "g@x", "PASSWORD": "p:/@", "HOST": "/var/run/postgresql", "PORT": "", "OPTIONS": {}}
     read = env.database(backups._address(where))
-    assert {name: read[name] for name in where} == where | {"PORT": "5432"}
+    assert {name: read[name] for name in where} == where | {"PORT": "5432", "OPTIONS": {"connect_timeout": "5"}}
 
 
 def test_folder_that_is_no_backup_is_refused(tmp_path):
@@ -180,3 +181,33 @@ def test_backup_that_fails_leaves_nothing_that_looks_whole(loaded, tmp_path, mon
     with pytest.raises(CommandError, match="no space left"):
         call_command("backup", str(tmp_path / "backups"))
     assert list((tmp_path / "backups").iterdir()) == []
+
+
+def test_upload_that_is_discarded_while_the_files_are_copied_does_not_end_the_backup(loaded, tmp_path, monkeypatch):
+    """Its file was listed and is gone when its turn comes; its row is in the copy of the database."""
+    upload = Attachment.objects.get(pk=loaded.photo("acceptor"))
+    copied = tarfile.TarFile.gettarinfo
+
+    def discarded(tar, name=None, *args, **kwargs):
+        if Path(name).suffix == ".jpg" and Attachment.objects.filter(pk=upload.pk).exists():
+            assert attachments.discard_unlinked(before=clock.now()) == 1
+        return copied(tar, name, *args, **kwargs)
+
+    monkeypatch.setattr(tarfile.TarFile, "gettarinfo", discarded)
+    folder = backup(tmp_path)
+    assert not Attachment.objects.filter(pk=upload.pk).exists()
+    with tarfile.open(folder / "media.tar") as tar:
+        names = {Path(name).name for name in tar.getnames()}
+    assert {Path(name).name for name in Attachment.objects.values_list("file", flat=True)} <= names
+    monkeypatch.undo()
+    call_command("verify_backup", str(folder), stdout=StringIO())
+
+
+def test_file_that_is_missing_counts_where_a_case_has_it(loaded, tmp_path):
+    upload = Attachment.objects.get(pk=loaded.photo("acceptor"))
+    folder = backup(tmp_path)
+    Path(upload.file.path).unlink()
+    assert backups.differences(backups.read(folder)) == []
+    of_a_case = Attachment.objects.filter(incident__isnull=False).first()
+    Path(of_a_case.file.path).unlink()
+    assert len(backups.differences(backups.read(folder))) == 1

@@ -88,3 +88,26 @@ def test_settings_of_the_table_reach_the_containers():
 def test_makefile_has_its_targets():
     targets = re.findall(r"^([a-z-]+):", (settings.BASE_DIR / "Makefile").read_text(), re.MULTILINE)
     assert {"setup", "demo", "test", "test-services", "test-slow", "lint", "bench"} <= set(targets)
+
+
+def test_proxy_before_the_proxy_is_believed_only_where_it_is_named():
+    rules = COMPOSE["configs"]["caddyfile"]["content"]
+    assert "trusted_proxies static ${TRUSTED_PROXIES:-127.0.0.1/32}" in rules
+    # one address reaches the application, which takes the last
+    assert rules.count("header_up X-Forwarded-For {client_ip}") == rules.count("reverse_proxy {") == 2
+    assert "TRUSTED_PROXIES=" in (settings.BASE_DIR / ".env.example").read_text()
+
+
+def test_copy_that_is_away_does_not_fill_the_disk():
+    command = COMPOSE["services"]["postgres"]["command"]
+    assert command == ["postgres", "-c", "max_slot_wal_keep_size=${SLOT_WAL_KEEP:-8GB}"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/metrics", "/healthz", "/readyz", "/livez"])
+def test_machines_ask_a_container_by_its_address(client, settings, path):
+    settings.ALLOWED_HOSTS = ["grid.example.gov.cn"]
+    settings.SECURE_SSL_REDIRECT = True
+    for host in ("172.18.0.5:8000", "web:8000"):
+        assert client.get(path, headers={"host": host}).status_code in (200, 503)
+        assert client.get("/login/", headers={"host": host}, secure=True).status_code == 400

@@ -67,8 +67,12 @@ def test_postgresql_address_is_taken_apart():
         "db.example",
         "5433",
     ]
-    assert found["OPTIONS"] == {"sslmode": "require"}
+    assert found["OPTIONS"] == {"sslmode": "require", "connect_timeout": "5"}
     assert found["CONN_MAX_AGE"] > 0
+
+
+def test_patience_with_a_server_that_does_not_answer_can_be_set():
+    assert env.database("postgres://gov@db/grid?connect_timeout=2")["OPTIONS"] == {"connect_timeout": "2"}
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from gridgov.accounts import second_factor
+from gridgov.common.models import AuditEntry
 from tests.accounts.test_sign_in import code_of, with_factor
 
 pytestmark = pytest.mark.django_db
@@ -67,3 +69,28 @@ def test_token_that_is_dropped_opens_nothing(world, sign_in):
     assert api.get("/api/v1/me/").status_code == 200
     assert client.post("/account/token/drop/").url == "/account/"
     assert api.get("/api/v1/me/").status_code == 401
+
+
+def test_wrong_present_passwords_count_as_wrong_ones_at_the_sign_in(world, sign_in, settings):
+    client, user = sign_in("acceptor"), world.people["acceptor"]
+    user.set_password("Right-now-2026")
+    user.save()
+    client.force_login(user)
+    new = {"new": "Another-one-2026", "again": "Another-one-2026"}
+    for _try in range(settings.LOCKOUT_FAILURES - 1):
+        assert "现在的密码不对" in client.post("/account/password/", {"old": "guessed", **new}).text
+    last = client.post("/account/password/", {"old": "guessed", **new})
+    assert last.status_code == 400
+    assert "已锁定" in last.text
+    # locked, the right one is not tried either; nor at the sign-in from the same address
+    assert "已锁定" in client.post("/account/password/", {"old": "Right-now-2026", **new}).text
+    user.refresh_from_db()
+    assert user.check_password("Right-now-2026")
+    sent = {"username": user.username, "password": "Right-now-2026"}
+    assert Client().post("/login/", sent).status_code == 429
+    assert AuditEntry.objects.filter(action="sign_in.failed").count() == settings.LOCKOUT_FAILURES - 1
+    assert AuditEntry.objects.filter(action="sign_in.locked").exists()
+    # the owner elsewhere is not kept from it
+    elsewhere = Client(REMOTE_ADDR="10.9.8.7")
+    elsewhere.force_login(user)
+    assert elsewhere.post("/account/password/", {"old": "Right-now-2026", **new}).status_code == 302

@@ -152,7 +152,7 @@ def test_page_says_why_there_is_no_month(world, sign_in):
     running = f"{clock.local_date(clock.now()):%Y-%m}"
     assert "这个月还没有结束" in client.get(f"/assessments/?month={running}").text
     assert "这个月没有考核" in client.get("/assessments/?month=2025-01").text
-    for text in ("2026-13", "x", "2026-1", "\uff12026-10", "2026-10%00"):
+    for text in ("2026-13", "x", "2026-1", "\uff12026-10"):
         assert client.get(f"/assessments/?month={text}").status_code == 404
     assess(world, grids=[ABROAD])
     assert "你的网格不在这次考核里" in client.get("/assessments/").text

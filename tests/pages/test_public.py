@@ -205,3 +205,46 @@ def test_link_allows_nothing_else(world):
     for action in ("accept", "note", "close", "void"):
         assert Client().post(f"/r/{token}/{action}/", {"note": "x"}).status_code == 404
     assert not re.search(rf'action="/cases/{number}', Client().get(f"/r/{token}/").text)
+
+
+def _filled(path: str, client: Client, **more):
+    """What a person sends of the form that this page gave him, with a photo."""
+    key = re.search(r'name="key" value="([0-9a-f]{32})"', client.get(path).text)[1]
+    photo = SimpleUploadedFile("灯.jpg", sample_image().read(), "image/jpeg")
+    return {"source": "qr", "category": "0102", "description": "灯不亮", "key": key, "attachments": [photo], **more}
+
+
+def test_scan_that_is_sent_twice_is_one_case_with_one_link(component):
+    client, path = Client(), f"/c/{component.qr_token}/"
+    sent = _filled(path, client)
+    first = client.post(path, sent)
+    sent["attachments"][0].seek(0)
+    second = client.post(path, sent)
+    assert Incident.objects.count() == 1
+    assert first.url == second.url == f"/r/{Incident.objects.get().reporter.token}/"
+    # another person's form, or the same one opened anew, is another report
+    client.post(path, _filled(path, client))
+    assert Incident.objects.count() == 2
+
+
+def test_scan_that_is_sent_again_with_other_words_says_so_and_is_another_case_the_next_time(component):
+    client, path = Client(), f"/c/{component.qr_token}/"
+    sent = _filled(path, client, attachments=[])
+    client.post(path, sent)
+    again = client.post(path, sent | {"description": "灯倒了"})
+    assert again.status_code == 409
+    assert f"已上报过案件 {Incident.objects.get().number}" in again.text
+    assert "灯倒了" in again.text
+    assert (
+        client.post(path, sent | {"description": "灯倒了", "key": again.context["form"]["key"].value()}).status_code
+        == 302
+    )
+    assert Incident.objects.count() == 2
+
+
+@pytest.mark.parametrize("key", ["", "1", "x" * 32, "A" * 32])
+def test_key_that_could_be_guessed_shows_nobody_anothers_link(component, key):
+    path = f"/c/{component.qr_token}/"
+    sent = {"source": "qr", "category": "0102", "description": "灯不亮", "key": key}
+    assert Client().post(path, sent).url != Client().post(path, sent).url
+    assert Incident.objects.count() == 2

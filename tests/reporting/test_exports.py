@@ -2,10 +2,12 @@
 
 import csv
 import io
+import threading
 from datetime import timedelta
 
 import openpyxl
 import pytest
+from django.db import connection, connections
 from django.utils import translation
 
 from gridgov.common import clock
@@ -420,3 +422,54 @@ def test_chunk_is_one_statement_whatever_its_rows(world, django_assert_num_queri
     source.chunk(0)
     with django_assert_num_queries(1):
         assert len(source.chunk(0)[0]) == 3
+
+
+# --- two in one instant -------------------------------------------------------------------------------------------
+
+
+def met_before(word: str, table: str, work, other) -> tuple[object, object]:
+    """What ``work`` and ``other`` return, ``other`` begun just before the first statement ``word`` of ``work``.
+
+    A turn lets ``other`` wait there until ``work`` is done; without one it is done first.
+    """
+    found: list[object] = []
+
+    def run() -> None:
+        try:
+            found.append(other())
+        except Conflict as refused:
+            found.append(refused)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+
+    def begins(execute, sql, params, many, context):
+        if not thread.ident and sql.startswith(word) and table in sql:
+            thread.start()
+            thread.join(2)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(begins):
+        mine = work()
+    thread.join(60)
+    assert not thread.is_alive()
+    return mine, found[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_that_look_in_one_instant_take_one_export(world):
+    begun(world), begun(world)
+    mine, other = met_before("UPDATE", "reporting_export", exports._take, exports._take)
+    assert mine is not None
+    assert other is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_requests_in_one_instant_are_not_one_export_too_many(world):
+    for _more in range(exports.MOST - 1):
+        begun(world)
+    mine, other = met_before("INSERT", "reporting_export", lambda: begun(world), lambda: begun(world))
+    assert isinstance(mine, Export)
+    assert isinstance(other, Conflict)
+    assert Export.objects.count() == exports.MOST

@@ -6,10 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.utils.translation import gettext as _
 
 from gridgov.common import problems
 from gridgov.common.observability import context, metrics
@@ -19,8 +16,6 @@ logger = logging.getLogger("gridgov.request")
 HEADER = "X-Request-ID"
 #: Asked by machines every few seconds: no log line of theirs.
 QUIET = frozenset({"livez", "readyz", "healthz", "metrics", "static"})
-#: PostgreSQL's word for a statement that was cancelled, by its timeout for one.
-_CANCELLED = "57014"
 
 
 class Observed:
@@ -46,17 +41,8 @@ class Observed:
             work.case = str(kwargs.get("number", ""))[:24]
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """A statement that ran into its timeout is no fault of the code: 503, and the log says which route."""
-        if not isinstance(error, OperationalError) or getattr(error.__cause__, "pgcode", "") != _CANCELLED:
-            return None
-        logger.error("a statement ran into the timeout", extra={"statements": _statements()})
-        words = _("数据库繁忙，没有写入任何内容；请稍后再试")
-        if request.path.startswith("/api/"):
-            answer = problems.problem(503, words, code="database_busy")
-        else:
-            answer = render(request, "503.html", {"words": words}, status=503)
-        answer["Retry-After"] = "5"
-        return answer
+        """The database did not answer, or ended the statement: no fault of the code, and the log says which route."""
+        return problems.unavailable(request, error)
 
     def _tell(self, request: HttpRequest, response: HttpResponse, work: context.Work, seconds: float) -> None:
         route = work.where or ("static" if request.path.startswith(settings.STATIC_URL) else "-")
@@ -91,8 +77,3 @@ class Observed:
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-
-
-def _statements() -> int:
-    work = context.current()
-    return work.statements if work else 0
