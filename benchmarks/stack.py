@@ -184,7 +184,10 @@ SELECT (SELECT count(*) FROM incidents_clock WHERE next_step_at <= now())
 
 
 def settled(made: Stack, *, seconds: float = 600) -> float:
-    """The worker has done what fell due since the fill, and its first audit of all journals. Seconds that it took; ends after ``seconds``."""
+    """The worker has done what fell due since the fill, and its first audit of all journals. Seconds that it took.
+
+    After ``seconds`` it is waited for no longer.
+    """
     began = time.monotonic()
     with psycopg2.connect(made.database) as connection, connection.cursor() as cursor:
         connection.autocommit = True

@@ -233,7 +233,7 @@ def test_leader_marks_and_goes_on_to_the_next(rows, sign_in):
 @pytest.mark.parametrize(
     ("mark", "reason", "field"),
     [("9", "理由", "mark"), ("1.005", "理由", "mark"), ("x", "理由", "mark"), ("1e9", "理由", "mark"),
-     ("2", "", "reason"), ("2", "  ", "reason"), ("2", "长" * 501, "reason"), ("2", "a\x00b", "reason")],
+     ("2", "", "reason"), ("2", "  ", "reason"), ("2", "长" * 501, "reason")],
 )  # fmt: skip
 def test_wrong_mark_is_said_at_its_field_and_what_was_typed_is_kept(rows, sign_in, mark, reason, field):
     response = review(sign_in("grid_leader"), rows[0], mark=mark, reason=reason)
