@@ -35,6 +35,7 @@ function placeIn(panel) {
   return {
     top: panel.querySelector("[data-panel-scroll]").scrollTop,
     open: [...panel.querySelectorAll("details[id]")].map((one) => [one.id, one.open]),
+    reason: panel.querySelector("[data-seize-reason]")?.value,
     had: Boolean(at),
     at: same || name || sheet || button,
     selection: at?.matches("textarea, input[type=text]") ? [at.selectionStart, at.selectionEnd] : null,
@@ -116,7 +117,7 @@ export class CasePanel extends EventTarget {
     while (this.#loading) await this.#loading;
   }
 
-  async #shown(number, { focus = false }) {
+  async #shown(number, { focus = false, fresh = false }) {
     const asked = ++this.#asked;
     this.number = number;
     if (!number) {
@@ -129,7 +130,7 @@ export class CasePanel extends EventTarget {
       const { status, html } = await this.#fetched(number);
       if (asked !== this.#asked) return;
       const found = parsed(html);
-      if (found) this.#put(found, { focus });
+      if (found) this.#put(found, { focus, fresh });
       else this.#fail(status, focus);
     } catch {
       if (asked === this.#asked) this.#fail(0, focus);
@@ -148,10 +149,11 @@ export class CasePanel extends EventTarget {
     else this.#state("loading");
   }
 
-  /** As it is now: unless somebody is typing, who is told instead, and asks for it (`typed`) when he likes. */
-  async refresh({ typed = false } = {}) {
+  /** As it is now: unless somebody is typing, who is told instead, and asks for it (`typed`) when he likes. `fresh`:
+   *  after a step of one's own it is not put back as it was opened for that step. */
+  async refresh({ typed = false, fresh = false } = {}) {
     this.forget(this.number);
-    if (typed || !this.isTouched) await this.show(this.number);
+    if (typed || !this.isTouched) await this.show(this.number, { fresh });
     else {
       const note = this.panel.querySelector("[data-stale]");
       if (note) note.hidden = false;
@@ -211,6 +213,8 @@ export class CasePanel extends EventTarget {
       const part = panel.querySelector(`#${CSS.escape(id)}`);
       if (part) part.open = open;
     }
+    const reason = panel.querySelector("[data-seize-reason]");
+    if (reason && was.reason) reason.value = was.reason;
     panel.querySelector("[data-panel-scroll]").scrollTop = was.top;
     if (!was.had || !was.at) return;
     const at = panel.querySelector(was.at);

@@ -196,7 +196,7 @@ panel.addEventListener("done", ({ detail }) => {
     // the hand is not lost with the form that is gone
     if (had && WIDE.matches) list.focus({ preventScroll: true });
     if (row && !STAYS.has(detail.action)) leave(detail.number, detail.words.replace(/[。.]$/, ""));
-    panel.refresh();
+    panel.refresh({ fresh: true });
     return;
   }
   leave(detail.number, detail.words.replace(/[。.]$/, ""));

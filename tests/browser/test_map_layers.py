@@ -160,7 +160,8 @@ def test_tiles_of_a_cgcs2000_source_lie_under_the_areas(layered: World, signed_i
     column = int((103.62 + 180) / 360 * 2**zoom)
     assert any(f"TILEMATRIX={zoom}&" in path and f"TILECOL={column}&" in path for path in asked)
     expect(page.locator(".gg-map-source")).to_contain_text("天地图 GS(2026)1号")
-    assert float(page.locator(".gg-area").first.evaluate("area => getComputedStyle(area).fillOpacity")) < 0.6
+    # finer shapes may just take the place of the first ones
+    expect(page.locator(".gg-area").first).to_have_css("fill-opacity", re.compile(r"0\.[0-5]"))
     more(page)
     page.get_by_label("底图", exact=True).uncheck()
     expect(page.locator("img.leaflet-tile")).to_have_count(0)

@@ -8,6 +8,7 @@ killed and the server rolls it back: no ``finally`` and no error handling may ti
 import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest import mock
 
 from django.db import OperationalError, connection, transaction
 
@@ -63,11 +64,28 @@ def undone() -> Iterator[None]:
             transaction.set_rollback(True)
 
 
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """A statement in no transaction of the work ends alone, as in life: the test's own transaction goes on after it."""
+    depth, marking = len(connection.savepoint_ids), transaction.mark_for_rollback_on_error
+
+    @contextlib.contextmanager
+    def marked(using: str | None = None) -> Iterator[None]:
+        if len(connection.savepoint_ids) == depth:
+            yield
+        else:
+            with marking(using):
+                yield
+
+    with mock.patch.object(transaction, "mark_for_rollback_on_error", marked):
+        yield
+
+
 def strike(work: Callable[[], Any], at: int, *, death: bool) -> bool:
     """The work is ended at that point; whether it was. What it had committed before stays, as in life."""
     fault = Fault(at, death=death)
     try:
-        with connection.execute_wrapper(fault):
+        with connection.execute_wrapper(fault), _alone():
             work()
     except (Death, OperationalError):
         pass
