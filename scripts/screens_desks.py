@@ -263,7 +263,7 @@ CASES = Screen(
             "what is missing; all that was typed stays",
             "acceptor",
             "/report/",
-            do=steps(filled("[name=description]", "没有选类别"), sent("[data-newcase]")),
+            do=steps(filled("[name=description]", "没有选类别"), clicked("[data-save]"), seen(".gg-nform .gg-bad")),
         ),
         Shot("new-case-filled", "place found, twins listed, deadlines foretold", "acceptor", "/report/", do=_NEW_CASE),
         Shot("new-case-phone", "phone", "acceptor", "/report/", PHONE),
