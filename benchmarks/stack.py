@@ -82,6 +82,9 @@ def stack(
         }  # fmt: skip
         made = Stack(database, redis, folder, environment, filled)
         made.pids["database"] = _postmaster(KEPT)
+        if copy:
+            # it was filled by the code of that day
+            _run(environment, "migrate", "--verbosity", "0")
         if web:
             _run(environment, "collectstatic", "--noinput", "--verbosity", "0")
             _serve(held, made, "web", lambda port: _gunicorn(port, server))

@@ -49,7 +49,7 @@ class Fault:
 def count(work: Callable[[], Any]) -> int:
     """How many points the work has at which it can be ended; what it did is undone."""
     fault = Fault()
-    with undone(), connection.execute_wrapper(fault):
+    with undone(), connection.execute_wrapper(fault), _alone():
         work()
     return fault.writes
 
@@ -66,18 +66,26 @@ def undone() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """A statement in no transaction of the work ends alone, as in life: the test's own transaction goes on after it."""
-    depth, marking = len(connection.savepoint_ids), transaction.mark_for_rollback_on_error
+    """What is in no transaction of the work ends alone, as in life: the test's own transaction goes on after it.
 
-    @contextlib.contextmanager
-    def marked(using: str | None = None) -> Iterator[None]:
-        if len(connection.savepoint_ids) == depth:
-            yield
-        else:
-            with marking(using):
-                yield
+    A single statement marks nothing that was before it. A transaction of Django's own that would join the one around
+    it (``savepoint=False``) is one by itself.
+    """
+    depth, marking, atomic = len(connection.savepoint_ids), transaction.mark_for_rollback_on_error, transaction.atomic
 
-    with mock.patch.object(transaction, "mark_for_rollback_on_error", marked):
+    def is_outside() -> bool:
+        return len(connection.savepoint_ids) == depth
+
+    def marked(using: str | None = None) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext() if is_outside() else marking(using)
+
+    def begun(using: Any = None, savepoint: bool = True, durable: bool = False) -> Any:
+        return atomic(using, savepoint or is_outside(), durable)
+
+    with (
+        mock.patch.object(transaction, "mark_for_rollback_on_error", marked),
+        mock.patch.object(transaction, "atomic", begun),
+    ):
         yield
 
 

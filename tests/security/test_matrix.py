@@ -27,6 +27,7 @@ def _folder(settings: Any, tmp_path: Path) -> None:
     settings.EXPORT_ROOT = tmp_path / "exports"
 
 
+@pytest.mark.looks  # the API's part asks the same questions of each database
 def test_every_page_is_open_to_whom_its_rule_says(world: World) -> None:
     assert matrix.faults(rules.PAGES, make_scene(world)) == []
 
@@ -35,6 +36,7 @@ def test_every_address_of_the_api_is_open_to_whom_its_rule_says(world: World) ->
     assert matrix.faults(rules.API, make_scene(world)) == []
 
 
+@pytest.mark.looks  # the API's part asks the same questions of each database
 def test_every_admin_page_is_open_to_whom_its_rule_says(world: World) -> None:
     assert matrix.faults(rules.ADMIN_PAGES, make_scene(world)) == []
 
