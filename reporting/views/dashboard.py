@@ -40,7 +40,8 @@ SPANS: Mapping[str, tuple[Any, Any, Any]] = {
 }
 DUE_ROWS = 7
 WALL_DEPARTMENTS = 8
-MOST_INNER = 1500
+#: Of so many areas the lines are drawn within those of the map: more are a web in which nothing is seen, and weigh.
+MOST_INNER = 300
 SECONDS = 60
 #: A page without figures asks again so soon.
 PENDING_SECONDS = 5
