@@ -1,5 +1,6 @@
 """A number with its unit, and the cases behind it where they are known (pure)."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -15,7 +16,7 @@ class Unit(StrEnum):
     WORK_HOURS = "work_hours"  # 工作时
 
 
-class Number:
+class Number(ABC):
     """What is read off a figure, with its evidence or without: ``unit``, ``count``, ``missed`` and ``total``."""
 
     __slots__ = ()
@@ -23,14 +24,14 @@ class Number:
     total: Fraction
 
     @property
+    @abstractmethod
     def count(self) -> int:
         """How many were counted; of a ratio those that count for it."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def missed(self) -> int:
         """Of a ratio how many count against it."""
-        raise NotImplementedError
 
     @property
     def denominator(self) -> int:

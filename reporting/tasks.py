@@ -1,6 +1,7 @@
 """The month that is over is assessed without anybody asking; exports and dashboards are worked on in slices."""
 
 import logging
+from typing import Any
 
 from celery import shared_task
 from kombu.exceptions import OperationalError
@@ -36,10 +37,15 @@ def assess_due() -> None:
 def export_due() -> None:
     """An export that waits was worked on for some seconds; where more is to be done, another run is sent at once."""
     if exports.run_slice():
-        try:
-            export_due.apply_async(expires=10)
-        except OperationalError:
-            logger.info("the broker does not answer: beat sends the next run")
+        _again(export_due)
+
+
+def _again(task: Any) -> None:
+    """Another run is sent at once; where the broker does not answer, beat sends the next."""
+    try:
+        task.apply_async(expires=10)
+    except OperationalError:
+        logger.info("the broker does not answer: beat sends the next run")
 
 
 @shared_task(name="reporting.discard_exports")
@@ -53,10 +59,7 @@ def discard_exports() -> None:
 def renew_boards() -> None:
     """A dashboard that somebody looks at was counted for some seconds; where more is to be done, a run is sent."""
     if renewal.run_slice():
-        try:
-            renew_boards.apply_async(expires=10)
-        except OperationalError:
-            logger.info("the broker does not answer: beat sends the next run")
+        _again(renew_boards)
 
 
 @shared_task(name="reporting.discard_boards")
