@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import DateTimeField, ExpressionWrapper, F, Q, Value
+from django.db import transaction
+from django.db.models import DateTimeField, ExpressionWrapper, F, Q, QuerySet, Value
 from django.db.models.functions import Now
 
-from gridgov.common import clock, replica
+from gridgov.common import clock, replica, turns
 from grids.spatial import areas
 from reporting import pictures, selectors
 from reporting.models import Picture
@@ -107,18 +108,32 @@ def discard_old() -> int:
 def _take() -> Picture | None:
     """A picture that is due and that nobody works on, ours for LEASE; None while any other is worked on.
 
-    Those that were never counted come first, then the oldest.
+    Those that were never counted come first, then the oldest. Who looks and takes does both in one turn.
     """
+    if not _due().exists():
+        return None
+    with transaction.atomic():
+        turns.wait_for("pictures")
+        return _take_in_turn()
+
+
+def _due() -> QuerySet[Picture]:
+    free = Q(lease_until__isnull=True) | Q(lease_until__lte=Now())
+    return Picture.objects.filter(free, Q(due_at__isnull=True) | Q(due_at__lte=Now()), looked_at__gt=_in(-WATCHED))
+
+
+def _take_in_turn() -> Picture | None:
     if Picture.objects.filter(~Q(lease=""), lease_until__gt=Now()).exists():
         return None
-    free = Q(lease_until__isnull=True) | Q(lease_until__lte=Now())
-    due = Picture.objects.filter(free, Q(due_at__isnull=True) | Q(due_at__lte=Now()), looked_at__gt=_in(-WATCHED))
-    for found in due.order_by(F("at").asc(nulls_first=True), "pk").values_list("pk", "lease")[:3]:
-        pk, before = found
-        lease = uuid.uuid4().hex
-        if Picture.objects.filter(free, pk=pk, lease=before).update(lease=lease, lease_until=_in(LEASE)):
-            return Picture.objects.get(pk=pk, lease=lease)
-    return None
+    found = _due().order_by(F("at").asc(nulls_first=True), "pk").first()
+    if found is None:
+        return None
+    lease = uuid.uuid4().hex
+    # a worker that was taken for dead may still write, or the picture be gone
+    if not _due().filter(pk=found.pk, lease=found.lease).update(lease=lease, lease_until=_in(LEASE)):
+        return None
+    found.refresh_from_db()
+    return found
 
 
 def _count(picture: Picture, patience: float) -> None:

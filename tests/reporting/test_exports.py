@@ -2,12 +2,10 @@
 
 import csv
 import io
-import threading
 from datetime import timedelta
 
 import openpyxl
 import pytest
-from django.db import connection, connections
 from django.utils import translation
 
 from gridgov.common import clock
@@ -17,6 +15,7 @@ from incidents.models import Incident
 from personnel.models import Posting
 from reporting import export_sources, exports
 from reporting.models import Export
+from tests.reporting.instants import met_before
 from tests.worlds import World
 
 pytestmark = pytest.mark.django_db
@@ -425,36 +424,6 @@ def test_chunk_is_one_statement_whatever_its_rows(world, django_assert_num_queri
 
 
 # --- two in one instant -------------------------------------------------------------------------------------------
-
-
-def met_before(word: str, table: str, work, other) -> tuple[object, object]:
-    """What ``work`` and ``other`` return, ``other`` begun just before the first statement ``word`` of ``work``.
-
-    A turn lets ``other`` wait there until ``work`` is done; without one it is done first.
-    """
-    found: list[object] = []
-
-    def run() -> None:
-        try:
-            found.append(other())
-        except Conflict as refused:
-            found.append(refused)
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-
-    def begins(execute, sql, params, many, context):
-        if not thread.ident and sql.startswith(word) and table in sql:
-            thread.start()
-            thread.join(2)
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(begins):
-        mine = work()
-    thread.join(60)
-    assert not thread.is_alive()
-    return mine, found[0]
 
 
 @pytest.mark.django_db(transaction=True)

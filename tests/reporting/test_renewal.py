@@ -17,10 +17,11 @@ from reporting import facts, pictures, renewal, selectors, shared, tasks
 from reporting.models import Picture
 from reporting.sights import Sight
 from tests import processes
+from tests.reporting.instants import met_before
 from tests.reporting.kills import spawn
 from tests.reporting.processes import stopped_counter
 from tests.reporting.walks import Walk
-from tests.worlds import World
+from tests.worlds import World, make_world
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -136,6 +137,19 @@ def test_two_workers_never_count_one_picture(world: World, large):
     assert run() == 1
     with pytest.raises(renewal._Stopped):
         renewal._write(taken, part_seconds=9.0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_that_look_in_one_instant_count_one_picture(large):
+    world = make_world()
+    world.report()
+    for login in ("leader", "supervisor"):
+        with pytest.raises(shared.Pending):
+            shared.dashboard(world.actor(login))
+    assert Picture.objects.count() == 2
+    mine, other = met_before("UPDATE", "reporting_picture", renewal._take, renewal._take)
+    assert mine is not None
+    assert other is None
 
 
 def test_failure_is_written_down_and_tried_again_later(world: World, large, monkeypatch):
