@@ -166,7 +166,7 @@ def database(
         if statement_timeout_ms:
             options["options"] = f"{options.get('options', '')} -c statement_timeout={statement_timeout_ms}".strip()
         return {
-            "ENGINE": "django.db.backends.postgresql",
+            "ENGINE": "gridgov.postgres",
             "NAME": base,
             "USER": unquote(parts.username or ""),
             "PASSWORD": unquote(parts.password or ""),

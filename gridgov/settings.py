@@ -26,6 +26,9 @@ _connections = {
 DATABASES = {
     "default": env.database(env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'gridgov.sqlite3'}"), **_connections)
 }
+# The server keeps what is asked all the time parsed and planned: of use where connections are kept. Off behind a pool
+# that hands out another one for each transaction (PgBouncer).
+PREPARED_STATEMENTS = env.flag("PREPARED_STATEMENTS", default=_connections["kept_seconds"] > 0)
 # A copy that follows the database, for reports (gridgov.common.replica); not used while it lags by more.
 _replica = env.text("DATABASE_REPLICA_URL")
 if _replica:

@@ -1,7 +1,9 @@
 """Reads that are asked all the time: their SQL is worked out once, afterwards only the values change.
 
 To build and compile a query with many subqueries costs the ORM some ten milliseconds, to run it one. A
-:class:`Prepared` compiles the query once a thread, with markers in the place of the values, and keeps the text.
+:class:`Prepared` compiles the query once a thread, with markers in the place of the values, and keeps the text. On
+PostgreSQL the server keeps it, too, parsed and planned (``gridgov.postgres``; ``PREPARED_STATEMENTS`` off: not, for a
+pool of connections between that hands each transaction another one).
 """
 
 import threading
@@ -11,14 +13,20 @@ from datetime import UTC, date, datetime
 from itertools import chain
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Model, QuerySet
+
+from gridgov.postgres import Statement
 
 #: Values that no constant of a query has: recognised among the parameters after compiling.
 _WHOLE = 2_017_000_003
 _DAY = date(1903, 2, 1)
 _INSTANT = datetime(1903, 3, 1, tzinfo=UTC)
-
+#: as PostgreSQL calls them; a text's type is told by where it stands
+_KINDS: dict[type, str] = {
+    int: "bigint", float: "double precision", str: "unknown", date: "date", datetime: "timestamptz",
+}  # fmt: skip
 
 _Slots = tuple[tuple[str | None, Any], ...]
 
@@ -28,6 +36,8 @@ class _Compiled:
     sql: str
     #: for each parameter the name of the value that goes there, or None and the constant
     slots: _Slots
+    #: the same as the server keeps it, or None
+    statement: Statement | None
     compiler: Any
     converters: Any
     model: type[Model]
@@ -57,10 +67,14 @@ class Prepared:
 
     def _fetched(self, compiled: Any, values: Mapping[str, Any]) -> list[Any]:
         prepared = {name: _prepared(value) for name, value in values.items()}
-        parameters = [prepared[name] if name is not None else constant for name, constant in compiled.slots]
-        with connection.cursor() as cursor:
-            cursor.execute(compiled.sql, parameters)
-            found = cursor.fetchall()
+        if compiled.statement is not None:
+            given = [prepared[name] for name, _constant in compiled.slots if name is not None]
+            found = connection.fetch_prepared(compiled.statement, given)
+        else:
+            parameters = [prepared[name] if name is not None else constant for name, constant in compiled.slots]
+            with connection.cursor() as cursor:
+                cursor.execute(compiled.sql, parameters)
+                found = cursor.fetchall()
         if compiled.converters:
             found = list(compiled.compiler.apply_converters(chain(found), compiled.converters))
         return found
@@ -70,8 +84,8 @@ class Prepared:
         found = self.rows(**values)
         return found[0] if found else None
 
-    def _described(self, sql: str, slots: _Slots, compiler: Any) -> Any:
-        return _described(sql, slots, compiler)
+    def _described(self, sql: str, slots: _Slots, statement: Statement | None, compiler: Any) -> Any:
+        return _described(sql, slots, statement, compiler)
 
     def _compiled(self) -> _Compiled:
         by_vendor: dict[str, _Compiled] | None = getattr(self._held, "by_vendor", None)
@@ -91,13 +105,27 @@ class Prepared:
         missing = markers.keys() - {name for name, _value in slots}
         if missing:
             raise ValueError(f"not in the query as they were given: {sorted(missing)}")
-        return self._described(sql, slots, compiler)
+        return self._described(sql, slots, self._statement(sql, slots), compiler)
+
+    def _statement(self, sql: str, slots: _Slots) -> Statement | None:
+        """The query as the server keeps it: the values open, what is constant within."""
+        if connection.vendor != "postgresql" or not settings.PREPARED_STATEMENTS:
+            return None
+        names = [name for name, _constant in slots if name is not None]
+        marks = (f"${position}" for position in range(1, len(names) + 1))
+        with connection.cursor() as cursor:
+            parts = [
+                next(marks) if name is not None else cursor.mogrify("%s", [constant]).decode()
+                for name, constant in slots
+            ]
+        return Statement(sql % tuple(parts), tuple(_KINDS[self._kinds[name]] for name in names))
 
 
 @dataclass(frozen=True, slots=True)
 class _CompiledRows:
     sql: str
     slots: _Slots
+    statement: Statement | None
     compiler: Any
     converters: Any
 
@@ -109,14 +137,14 @@ class PreparedRows(Prepared):
         """The tuples that the query finds for these values. One statement."""
         return [tuple(row) for row in self._fetched(self._compiled(), values)]
 
-    def _described(self, sql: str, slots: _Slots, compiler: Any) -> Any:
+    def _described(self, sql: str, slots: _Slots, statement: Statement | None, compiler: Any) -> Any:
         if compiler.query.default_cols:
             raise ValueError("a query of values_list is needed")
         chosen = [column[0] for column in compiler.select[0 : compiler.col_count]]
-        return _CompiledRows(sql, slots, compiler, compiler.get_converters(chosen))
+        return _CompiledRows(sql, slots, statement, compiler, compiler.get_converters(chosen))
 
 
-def _described(sql: str, slots: _Slots, compiler: Any) -> _Compiled:
+def _described(sql: str, slots: _Slots, statement: Statement | None, compiler: Any) -> _Compiled:
     info = compiler.klass_info
     if info.get("related_klass_infos"):
         raise ValueError("select_related is not for prepared queries: annotate what is needed")
@@ -126,6 +154,7 @@ def _described(sql: str, slots: _Slots, compiler: Any) -> _Compiled:
     return _Compiled(
         sql=sql,
         slots=slots,
+        statement=statement,
         compiler=compiler,
         converters=compiler.get_converters(fields),
         model=info["model"],

@@ -132,7 +132,7 @@ def test_backup_is_proved_without_touching_the_database_in_use(loaded, tmp_path)
     assert Incident.objects.count() == before
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT COUNT(*) FROM pg_database WHERE datname LIKE 'gridgov_verify_%'")
+            cursor.execute("SELECT COUNT(*) FROM pg_database WHERE datname = %s", [f"gridgov_verify_{os.getpid()}"])
             assert cursor.fetchone() == (0,)
 
 

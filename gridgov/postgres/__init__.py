@@ -1,0 +1,11 @@
+"""PostgreSQL with statements prepared on the server and a cheap look at kept connections. See ``base``."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement of fixed text: its values stand as ``$1``, ``$2``, … in ``text``; ``kinds`` are their types there."""
+
+    text: str
+    kinds: tuple[str, ...]

@@ -1,0 +1,116 @@
+"""Statements that PostgreSQL keeps parsed and planned, and connections that are looked at without a statement."""
+
+from contextlib import contextmanager
+
+import pytest
+from django.db import DatabaseError, connection
+from django.db.utils import ProgrammingError
+
+from gridgov.postgres import Statement
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="of PostgreSQL's connections"),
+]
+
+
+@pytest.fixture
+def another():
+    """A connection of our own to the test's database."""
+    made = connection.copy()
+    yield made
+    made.close()
+
+
+def asked(of, sql, *values):
+    with of.cursor() as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def ended(other):
+    """The server has ended the connection, and told it so."""
+    pid = other.connection.get_backend_pid()
+    asked(connection, "SELECT pg_terminate_backend(%s, 5000)", pid)
+
+
+@contextmanager
+def in_a_transaction(of):
+    of.set_autocommit(False)
+    of.in_atomic_block = True
+    try:
+        yield
+    finally:
+        of.in_atomic_block = False
+        of.rollback()
+        of.set_autocommit(True)
+
+
+def test_statement_is_prepared_once_a_connection_and_takes_other_values(another):
+    twice = Statement("SELECT $1 * 2, '50%' || $2", ("bigint", "unknown"))
+    assert another.fetch_prepared(twice, [4, "it's %s"]) == [(8, "50%it's %s")]
+    assert another.fetch_prepared(twice, [-1, None]) == [(-2, None)]
+    assert asked(another, "SELECT count(*) FROM pg_prepared_statements") == [(1,)]
+    another.close()
+    assert another.fetch_prepared(twice, [1, "a"]) == [(2, "50%a")]
+    assert another.fetch_prepared(Statement("SELECT '50%'", ()), []) == [("50%",)]
+
+
+def test_statement_that_the_server_forgot_is_prepared_again(another):
+    one = Statement("SELECT $1", ("bigint",))
+    another.fetch_prepared(one, [1])
+    asked(another, "DISCARD ALL")
+    assert another.fetch_prepared(one, [2]) == [(2,)]
+
+
+def test_changed_table_is_read_as_it_is_now(another):
+    asked(another, "CREATE TEMPORARY TABLE shown (a int)")
+    asked(another, "INSERT INTO shown VALUES (7)")
+    all_of = Statement("SELECT * FROM shown", ())
+    assert another.fetch_prepared(all_of, []) == [(7,)]
+    asked(another, "ALTER TABLE shown ADD b int DEFAULT 8")
+    assert another.fetch_prepared(all_of, []) == [(7, 8)]
+    asked(another, "ALTER TABLE shown DROP a")
+    with pytest.raises(DatabaseError), in_a_transaction(another):
+        another.fetch_prepared(all_of, [])
+    assert another.fetch_prepared(all_of, []) == [(8,)]
+
+
+def test_faulty_statement_says_so_each_time(another):
+    wrong = Statement("SELECT nothing FROM nowhere WHERE a = $1", ("bigint",))
+    for _time in range(2):
+        with pytest.raises(ProgrammingError, match="nowhere"):
+            another.fetch_prepared(wrong, [1])
+    assert another.fetch_prepared(Statement("SELECT 1", ()), []) == [(1,)]
+
+
+def test_failed_values_do_not_spoil_the_statement(another):
+    share = Statement("SELECT 10 / $1", ("bigint",))
+    with pytest.raises(DatabaseError):
+        another.fetch_prepared(share, [0])
+    assert another.fetch_prepared(share, [5]) == [(2,)]
+
+
+def test_connection_that_the_server_ended_is_found_out_without_a_statement(another):
+    asked(another, "SELECT 1")
+    sent = asked(
+        connection, "SELECT query_start FROM pg_stat_activity WHERE pid = %s", another.connection.get_backend_pid()
+    )
+    assert another.is_usable()
+    after = asked(
+        connection, "SELECT query_start FROM pg_stat_activity WHERE pid = %s", another.connection.get_backend_pid()
+    )
+    assert sent == after
+    ended(another)
+    assert not another.is_usable()
+    another.close()
+    assert not another.is_usable()
+
+
+def test_kept_connection_that_the_server_ended_is_replaced_before_it_is_used(another):
+    asked(another, "SELECT 1")
+    ended(another)
+    # as at the begin of each request
+    another.health_check_done = False
+    another.health_check_enabled = True
+    assert another.fetch_prepared(Statement("SELECT 1", ()), []) == [(1,)]
