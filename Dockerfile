@@ -25,5 +25,7 @@ ENV STATIC_ROOT=/srv/static \
     GRIDGOV_DATA_DIR=/data
 USER gridgov
 EXPOSE 8000
-# Pages and API as WSGI. gunicorn takes the number of processes from WEB_CONCURRENCY.
-CMD ["gunicorn", "gridgov.wsgi", "--config", "python:gridgov.gunicorn", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--threads", "4", "--worker-tmp-dir", "/dev/shm"]
+# Pages and API as WSGI, one request at a time in each process: threads would cost a third more processor. It wants a
+# proxy before it that takes slow lines upon itself, and another service for long ones (docker-compose.yml: files).
+# gunicorn takes the number of processes from WEB_CONCURRENCY.
+CMD ["gunicorn", "gridgov.wsgi", "--config", "python:gridgov.gunicorn", "--bind", "0.0.0.0:8000", "--worker-class", "sync", "--timeout", "60", "--worker-tmp-dir", "/dev/shm"]

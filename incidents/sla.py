@@ -12,7 +12,7 @@ from django.db.models import DateTimeField, Value, When
 
 from gridgov.common import work_calendar
 from gridgov.common.business_time import WorkCalendar
-from gridgov.common.plain_update import update_rows
+from gridgov.common.plain_update import insert_new, update_rows
 from incidents.catalogue import catalogue, limit_for
 from incidents.clocks import ClockState, Plan, Policy
 from incidents.models import Clock, ClockSegment
@@ -97,7 +97,9 @@ def write(plan: Plan, *, incident_id: int, entry_seq: int, actor_id: int | None)
         update_rows(Clock, names, [(row.pk, *(getattr(row, name) for name in names)) for row in changed])
     if plan.closed_pauses_at:
         _close_pauses(plan.closed_pauses_at)
-    stored = Clock.objects.bulk_create(new_rows(plan.started, incident_id)) if plan.started else []
+    stored = new_rows(plan.started, incident_id)
+    if stored:
+        insert_new(stored)
     if plan.opened:
         ids = {clock.kind: clock.id for clock in plan.changed} | {row.kind: row.id for row in stored}
         _open_segments(plan, ids, incident_id, entry_seq, actor_id)

@@ -2,6 +2,7 @@
 
 import base64
 import math
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -153,11 +154,24 @@ def instant_of(text: str) -> datetime | None:
     return local.astimezone(UTC)
 
 
+#: One serializer of each shape a thread: to copy its fields costs more than to check a body.
+_shapes = threading.local()
+
+
 def check(shape: type[serializers.Serializer], data: Any) -> dict[str, Any]:
     """The body ``data`` in that shape: only what was given. Raises what names each wrong field."""
-    serializer = shape(data=data)
-    serializer.is_valid(raise_exception=True)
-    return serializer.validated_data
+    if not hasattr(_shapes, "held"):
+        _shapes.held = {}
+    held: dict[type[serializers.Serializer], Any] = _shapes.held
+    if shape not in held:
+        held[shape] = shape()
+    try:
+        return held[shape].run_validation(data)
+    except exceptions.ValidationError:
+        # once more, as the library says it
+        serializer = shape(data=data)
+        serializer.is_valid(raise_exception=True)
+        return serializer.validated_data
 
 
 # --- filters ----------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from gridgov.common import clock
 from gridgov.common.coordinates import to_wgs84
 from gridgov.common.errors import Conflict, FieldError, FieldErrors
+from gridgov.common.plain_update import insert_new
 from gridgov.common.text import is_storable
 from grids.models import Component
 from grids.spatial import areas
@@ -130,11 +131,11 @@ def report(
                     user_id=user_id, key=idempotency_key, digest=digest, number=incident.number, created_at=at
                 )
             if reporter is not None:
-                reporter.save(force_insert=True)
+                insert_new([reporter])
                 incident.reporter = reporter
-            incident.save(force_insert=True)
+            insert_new([incident])
             sla.write(plan, incident_id=incident.pk, entry_seq=entry.seq, actor_id=user_id)
-            journal.row(incident.pk, entry).save(force_insert=True)
+            insert_new([journal.row(incident.pk, entry)])
             if body.attachments:
                 claim(body.attachments, incident_id=incident.pk, entry_seq=entry.seq, user_id=user_id)
             if named:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gridgov.common.plain_update import update_where
+from gridgov.common.plain_update import insert_new, update_where
 from incidents import clocks, journal, sla
 from incidents.case import clocks_of
 from incidents.models import Incident, JournalEntry
@@ -148,6 +148,6 @@ def write(prepared: Prepared) -> JournalEntry | None:
         actor_id=prepared.entry.actor_id,
     )
     entry = journal.row(incident.pk, prepared.entry)
-    entry.save(force_insert=True)
+    insert_new([entry])
     announce(incident.pk, entry.seq)
     return entry

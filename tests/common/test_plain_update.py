@@ -8,7 +8,7 @@ from django.db.models import F
 
 from gridgov.common import clock, plain_update
 from gridgov.common.plain_update import update_rows, update_where
-from incidents.models import Clock, Incident, JournalEntry
+from incidents.models import Attachment, Clock, IdempotencyKey, Incident, JournalEntry
 
 pytestmark = pytest.mark.django_db
 
@@ -50,6 +50,40 @@ def test_new_rows_are_stored_as_the_orm_stores_them(world, monkeypatch):
     with connection.cursor() as cursor:  # also as it lies in the table
         cursor.execute("SELECT DISTINCT payload, at, next_try_at FROM incidents_journalentry WHERE seq > 1")
         assert len(cursor.fetchall()) == 1
+
+
+def test_whole_instances_are_stored_as_the_orm_stores_them_and_have_their_keys(world):
+    case = world.case(world.report())
+    fields = [f.attname for f in Clock._meta.concrete_fields if f.attname != "id"]
+    given = {name: getattr(Clock.objects.filter(incident=case).first(), name) for name in fields} | {
+        "policy": {"说": "'\"%s; --"}, "state": Clock.State.MET, "next_step_at": None, "steps": [],
+        "stopped_at": clock.now(),
+    }  # fmt: skip
+    clocks = [Clock(**given | {"kind": "handle", "cycle": cycle}) for cycle in (11, 12)]
+    plain_update.insert_new(clocks)
+    theirs = Clock.objects.create(**given | {"kind": "handle", "cycle": 13})
+    for new in clocks:
+        assert not new._state.adding
+        stored = Clock.objects.get(pk=new.pk)
+        assert stored.cycle == new.cycle
+        assert {f: getattr(stored, f) for f in fields if f != "cycle"} == {
+            f: getattr(Clock.objects.get(pk=theirs.pk), f) for f in fields if f != "cycle"
+        }
+    clocks[0].minutes = 17
+    clocks[0].save()
+    assert Clock.objects.get(pk=clocks[0].pk).minutes == 17
+
+
+def test_whole_instances_of_other_kinds_of_fields_are_stored_too(world):
+    key = {"key": "a" * 32, "digest": "d", "number": "6209012026112700001", "created_at": clock.now()}
+    row = IdempotencyKey(**key)
+    plain_update.insert_new([row])
+    assert {name: getattr(IdempotencyKey.objects.get(pk=row.pk), name) for name in key} == key
+
+
+def test_model_whose_values_are_made_up_on_the_way_is_refused(world):
+    with pytest.raises(TypeError, match="Attachment"):
+        plain_update.insert_new([Attachment()])
 
 
 def test_expressions_go_the_orms_way(world):

@@ -1,10 +1,12 @@
 """The files around the code: pinned requirements, containers with health checks and no secret in them."""
 
 import re
+from uuid import uuid4
 
 import pytest
 import yaml
 from django.conf import settings
+from django.urls import reverse
 
 COMPOSE = yaml.safe_load((settings.BASE_DIR / "docker-compose.yml").read_text())
 
@@ -19,7 +21,7 @@ def test_every_requirement_is_pinned_exactly(name):
 def test_compose_has_its_services_with_health_checks_and_limits():
     services = COMPOSE["services"]
     assert set(services) == {
-        "proxy", "postgres", "postgres-replica", "redis", "migrate", "web", "live", "worker", "beat",
+        "proxy", "postgres", "postgres-replica", "redis", "migrate", "web", "files", "live", "worker", "beat",
     }  # fmt: skip
     for name in set(services) - {"migrate"}:
         assert services[name]["healthcheck"]["test"], name
@@ -38,6 +40,34 @@ def test_only_the_proxy_is_reached_from_outside_and_sends_streams_to_their_proce
     assert "encode" not in live
     # a handle of its own: Caddy puts every handle before every respond, whatever their order in the file
     assert re.search(r"handle /metrics \{\n\s+respond 404\n", rules)
+
+
+def taken(paths, path):
+    """Whether a matcher of Caddy's takes the path: a star within is one step, one at the end whatever follows."""
+    return any(
+        path.startswith(rule[:-1])
+        if rule.endswith("/*") and rule.count("*") == 1
+        else re.fullmatch(rule.replace("*", "[^/]*"), path)
+        for rule in paths
+    )
+
+
+def test_what_is_long_on_the_line_does_not_hold_a_process_of_the_pages():
+    rules = COMPOSE["configs"]["caddyfile"]["content"]
+    paths = re.search(r"@files path (.*)", rules)[1].split()
+    some = str(uuid4())
+    for name, given in (
+        ("pages:file", [some]), ("pages:link_file", ["a" * 22, some]), ("api:attachments", []),
+        ("api:attachment", [some]), ("reporting:export_file", [some]), ("pages:audit_export", []),
+    ):  # fmt: skip
+        assert taken(paths, reverse(name, args=given)), name
+    assert not any(taken(paths, path) for path in ("/", "/exports/", "/report/", "/r/abc/", "/api/v1/incidents/"))
+    assert re.search(r"@large header_regexp Content-Length \^\\d\{6,\}\$\$\n", rules)
+    assert rules.count("import files") == 3
+    pages = rules[rules.rindex("handle {") :]
+    assert "request_buffers" in pages
+    assert "gthread" in COMPOSE["services"]["files"]["command"]
+    assert '"sync"' in (settings.BASE_DIR / "Dockerfile").read_text()
 
 
 def test_two_workers_run_and_pages_give_up_waiting_before_workers_do():
@@ -60,7 +90,9 @@ def test_compose_holds_no_secret():
 
 def test_web_live_worker_and_beat_are_one_deployment():
     own = {"STATEMENT_TIMEOUT_MS", "METRICS_PORT", "PROMETHEUS_MULTIPROC_DIR"}
-    environments = [COMPOSE["services"][name]["environment"] for name in ("migrate", "web", "live", "worker", "beat")]
+    environments = [
+        COMPOSE["services"][name]["environment"] for name in ("migrate", "web", "files", "live", "worker", "beat")
+    ]
     shared = [{k: v for k, v in environment.items() if k not in own} for environment in environments]
     assert all(environment == shared[0] for environment in shared)
     assert {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "JOURNAL_KEY", "DATABASE_REPLICA_URL"} <= shared[0].keys()
@@ -94,7 +126,7 @@ def test_proxy_before_the_proxy_is_believed_only_where_it_is_named():
     rules = COMPOSE["configs"]["caddyfile"]["content"]
     assert "trusted_proxies static ${TRUSTED_PROXIES:-127.0.0.1/32}" in rules
     # one address reaches the application, which takes the last
-    assert rules.count("header_up X-Forwarded-For {client_ip}") == rules.count("reverse_proxy {") == 2
+    assert rules.count("header_up X-Forwarded-For {client_ip}") == rules.count("reverse_proxy {") == 3
     assert "TRUSTED_PROXIES=" in (settings.BASE_DIR / ".env.example").read_text()
 
 
