@@ -135,7 +135,7 @@ def report(
                 incident.reporter = reporter
             insert_new([incident])
             sla.write(plan, incident_id=incident.pk, entry_seq=entry.seq, actor_id=user_id)
-            insert_new([journal.row(incident.pk, entry)])
+            journal.insert([(incident.pk, entry)])
             if body.attachments:
                 claim(body.attachments, incident_id=incident.pk, entry_seq=entry.seq, user_id=user_id)
             if named:
