@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import (
     AutoField,
@@ -22,6 +23,8 @@ from django.db.models import (
     TextField,
 )
 
+from gridgov.postgres import Statement
+
 _VALUES = 30_000
 
 
@@ -34,9 +37,7 @@ def update_where(model: type[Model], where: Mapping[str, Any], values: Mapping[s
         return model._default_manager.filter(**where).update(**values)
     sql = _where_sql(model, tuple(where), tuple(values))
     given = [_stored(model, name, value) for name, value in (*values.items(), *where.items())]
-    with connection.cursor() as cursor:
-        cursor.execute(sql, given)
-        return int(cursor.rowcount)
+    return _run(sql, given)[0]
 
 
 def update_rows(model: type[Model], names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
@@ -66,9 +67,7 @@ def insert_new(rows: Sequence[Model]) -> None:
         for row in rows
         for value, make in zip([row.__dict__[name] for name in names], makers, strict=True)
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        keys = cursor.fetchall()
+    _count, keys = _run(sql, values)
     for row, (key,) in zip(rows, keys, strict=True):
         row.pk = key
         row._state.adding, row._state.db = False, connection.alias
@@ -84,6 +83,21 @@ def insert_rows(model: type[Model], names: Sequence[str], rows: Sequence[tuple[A
         part = rows[start : start + size]
         with connection.cursor() as cursor:
             cursor.execute(_insert_sql(model, tuple(names), len(part)), _by_column(model, names, part))
+
+
+def _run(sql: str, values: Sequence[Any]) -> tuple[int, list[Any]]:
+    """How many rows, and what was given back of them. PostgreSQL has the statement parsed and planned already."""
+    if connection.vendor == "postgresql" and settings.PREPARED_STATEMENTS:
+        return connection.run_prepared(_statement(sql), values)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return int(cursor.rowcount), cursor.fetchall() if cursor.description else []
+
+
+@lru_cache(maxsize=512)
+def _statement(sql: str) -> Statement:
+    parts = sql.split("%s")
+    return Statement("".join(f"{part}${position}" for position, part in enumerate(parts[:-1], 1)) + parts[-1])
 
 
 def _by_column(model: type[Model], names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> list[Any]:

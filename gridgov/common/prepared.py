@@ -69,7 +69,7 @@ class Prepared:
         prepared = {name: _prepared(value) for name, value in values.items()}
         if compiled.statement is not None:
             given = [prepared[name] for name, _constant in compiled.slots if name is not None]
-            found = connection.fetch_prepared(compiled.statement, given)
+            _count, found = connection.run_prepared(compiled.statement, given)
         else:
             parameters = [prepared[name] if name is not None else constant for name, constant in compiled.slots]
             with connection.cursor() as cursor:

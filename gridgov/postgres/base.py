@@ -1,8 +1,8 @@
 """Django's PostgreSQL backend, two things cheaper at each request.
 
 A kept connection is asked whether it lives by a look at its socket, not by a statement: a server that ended it has said
-so there. And :meth:`DatabaseWrapper.fetch_prepared` runs a statement that the server has parsed and planned before:
-to plan one with ten joins costs it several times what the rows cost.
+so there. And :meth:`DatabaseWrapper.run_prepared` runs a statement that the server has parsed and planned before: to
+plan one with ten joins costs it several times what the rows cost.
 """
 
 import itertools
@@ -48,8 +48,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         waiting.register(self.connection.fileno(), select.POLLIN)
         return not waiting.poll(0) or super().is_usable()
 
-    def fetch_prepared(self, statement: Statement, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """The rows of the statement for these values: prepared at the first time on a connection.
+    def run_prepared(self, statement: Statement, values: Sequence[Any]) -> tuple[int, list[tuple[Any, ...]]]:
+        """How many rows the statement found or wrote for these values, and what it gave back of them.
+
+        It is prepared at the first time on a connection.
 
         Where the server knows it no longer, or its tables were changed so that it cannot be run, it is prepared anew;
         within a transaction that is lost with it, so there the error is raised and the next call does so.
@@ -65,7 +67,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 raise
         return self._called(statement, values)
 
-    def _called(self, statement: Statement, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def _called(self, statement: Statement, values: Sequence[Any]) -> tuple[int, list[tuple[Any, ...]]]:
         marks = f"({', '.join(['%s'] * len(values))})" if values else ""
         with self.cursor() as cursor:
             # after the cursor: it may have been a new connection that it got
@@ -80,4 +82,4 @@ class DatabaseWrapper(base.DatabaseWrapper):
             sent.means = statement.text
             cursor.execute(sent, values or None)
             self._prepared[statement] = name
-            return cursor.fetchall()
+            return cursor.rowcount, cursor.fetchall() if cursor.description else []

@@ -34,6 +34,12 @@ def ended(other):
     asked(connection, "SELECT pg_terminate_backend(%s, 5000)", pid)
 
 
+def fetched(of, statement, values):
+    count, rows = of.run_prepared(statement, values)
+    assert count == len(rows)
+    return rows
+
+
 @contextmanager
 def in_a_transaction(of):
     of.set_autocommit(False)
@@ -48,47 +54,54 @@ def in_a_transaction(of):
 
 def test_statement_is_prepared_once_a_connection_and_takes_other_values(another):
     twice = Statement("SELECT $1 * 2, '50%' || $2", ("bigint", "unknown"))
-    assert another.fetch_prepared(twice, [4, "it's %s"]) == [(8, "50%it's %s")]
-    assert another.fetch_prepared(twice, [-1, None]) == [(-2, None)]
+    assert fetched(another, twice, [4, "it's %s"]) == [(8, "50%it's %s")]
+    assert fetched(another, twice, [-1, None]) == [(-2, None)]
     assert asked(another, "SELECT count(*) FROM pg_prepared_statements") == [(1,)]
     another.close()
-    assert another.fetch_prepared(twice, [1, "a"]) == [(2, "50%a")]
-    assert another.fetch_prepared(Statement("SELECT '50%'", ()), []) == [("50%",)]
+    assert fetched(another, twice, [1, "a"]) == [(2, "50%a")]
+    assert fetched(another, Statement("SELECT '50%'"), []) == [("50%",)]
+
+
+def test_rows_that_were_written_are_counted(another):
+    asked(another, "CREATE TEMPORARY TABLE kept (a int)")
+    assert another.run_prepared(Statement("INSERT INTO kept VALUES ($1), ($2)"), [1, None]) == (2, [])
+    assert another.run_prepared(Statement("UPDATE kept SET a = $1 WHERE a = $2"), [3, 9]) == (0, [])
+    assert another.run_prepared(Statement("UPDATE kept SET a = $1 WHERE a = $2 RETURNING a"), [3, 1]) == (1, [(3,)])
 
 
 def test_statement_that_the_server_forgot_is_prepared_again(another):
     one = Statement("SELECT $1", ("bigint",))
-    another.fetch_prepared(one, [1])
+    fetched(another, one, [1])
     asked(another, "DISCARD ALL")
-    assert another.fetch_prepared(one, [2]) == [(2,)]
+    assert fetched(another, one, [2]) == [(2,)]
 
 
 def test_changed_table_is_read_as_it_is_now(another):
     asked(another, "CREATE TEMPORARY TABLE shown (a int)")
     asked(another, "INSERT INTO shown VALUES (7)")
-    all_of = Statement("SELECT * FROM shown", ())
-    assert another.fetch_prepared(all_of, []) == [(7,)]
+    all_of = Statement("SELECT * FROM shown")
+    assert fetched(another, all_of, []) == [(7,)]
     asked(another, "ALTER TABLE shown ADD b int DEFAULT 8")
-    assert another.fetch_prepared(all_of, []) == [(7, 8)]
+    assert fetched(another, all_of, []) == [(7, 8)]
     asked(another, "ALTER TABLE shown DROP a")
     with pytest.raises(DatabaseError), in_a_transaction(another):
-        another.fetch_prepared(all_of, [])
-    assert another.fetch_prepared(all_of, []) == [(8,)]
+        fetched(another, all_of, [])
+    assert fetched(another, all_of, []) == [(8,)]
 
 
 def test_faulty_statement_says_so_each_time(another):
     wrong = Statement("SELECT nothing FROM nowhere WHERE a = $1", ("bigint",))
     for _time in range(2):
         with pytest.raises(ProgrammingError, match="nowhere"):
-            another.fetch_prepared(wrong, [1])
-    assert another.fetch_prepared(Statement("SELECT 1", ()), []) == [(1,)]
+            fetched(another, wrong, [1])
+    assert fetched(another, Statement("SELECT 1"), []) == [(1,)]
 
 
 def test_failed_values_do_not_spoil_the_statement(another):
     share = Statement("SELECT 10 / $1", ("bigint",))
     with pytest.raises(DatabaseError):
-        another.fetch_prepared(share, [0])
-    assert another.fetch_prepared(share, [5]) == [(2,)]
+        fetched(another, share, [0])
+    assert fetched(another, share, [5]) == [(2,)]
 
 
 def test_connection_that_the_server_ended_is_found_out_without_a_statement(another):
@@ -113,4 +126,4 @@ def test_kept_connection_that_the_server_ended_is_replaced_before_it_is_used(ano
     # as at the begin of each request
     another.health_check_done = False
     another.health_check_enabled = True
-    assert another.fetch_prepared(Statement("SELECT 1", ()), []) == [(1,)]
+    assert fetched(another, Statement("SELECT 1"), []) == [(1,)]
