@@ -94,7 +94,7 @@ MIDDLEWARE = [
     "gridgov.language.ChosenLanguage",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "gridgov.accounts.middleware.SignedIn",
     "gridgov.accounts.middleware.NoteActivity",
     "gridgov.common.no_nul.Refused",
     "gridgov.common.replica.ReadYourWrites",
