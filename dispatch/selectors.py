@@ -1,8 +1,7 @@
 """Reads for the API and the pages: a case whole, and the rows of lists. Nothing here writes.
 
-A case is two statements whatever its journal, clocks, tickets, requests and photos number: one for the case with all
-that hangs on it, one for the names of the people in it. Names of areas, categories, standards and departments come
-from the process.
+A case is one statement whatever its journal, clocks, tickets, requests and photos number, with the names of the people
+in it. Names of areas, categories, standards and departments come from the process.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,8 +10,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.contrib.auth import get_user_model
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, Expression, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, NullIf
 from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
 
@@ -176,7 +175,7 @@ _ATTACHMENT_FIELDS = (
 
 
 def case_view(number: str, by: Actor, *, at: datetime, journal_after: int = 0) -> CaseView:
-    """The case with its journal's entries after ``journal_after`` (at most JOURNAL_PAGE). Two statements.
+    """The case with its journal's entries after ``journal_after`` (at most JOURNAL_PAGE). One statement.
 
     NotFound if ``by`` may not see it. ``at``: the present, for what is overdue.
     """
@@ -186,7 +185,7 @@ def case_view(number: str, by: Actor, *, at: datetime, journal_after: int = 0) -
         raise NotFound(_("没有这个案件"))
     journal = rows(row.entry_rows)
     attachments = rows(row.attachment_rows)
-    names, worker_names = _names(case, journal, attachments)
+    names, worker_names = _names(row, journal, attachments)
     exempt = {r["id"] for r in rows(row.clock_rows) if r["is_exempt"]}
     routing = rows(row.routing_rows)
     return CaseView(
@@ -208,6 +207,15 @@ def case_view(number: str, by: Actor, *, at: datetime, journal_after: int = 0) -
     )
 
 
+#: The people that a case itself names.
+_PEOPLE = ("reported_by", "checker", "verifier", "on_site_by")
+
+
+def _called(person: str) -> Expression:
+    """What the user behind the relation is called: the name, else the login; NULL where there is none."""
+    return Coalesce(NullIf(F(f"{person}__name"), Value("")), F(f"{person}__username"))
+
+
 def _with_view(*, number: Any, after: Any, until: Any) -> QuerySet[Incident]:
     this = OuterRef("pk")
     return with_all(Incident.objects.filter(number=number)).annotate(
@@ -215,9 +223,28 @@ def _with_view(*, number: Any, after: Any, until: Any) -> QuerySet[Incident]:
             JournalEntry.objects.filter(incident=this, seq__gt=after, seq__lte=until),
             link="incident",
             fields=_ENTRY_FIELDS,
+            actor=_called("actor"),
         ),
         attachment_rows=rows_subquery(
-            Attachment.objects.filter(incident=this), link="incident", fields=_ATTACHMENT_FIELDS
+            Attachment.objects.filter(incident=this),
+            link="incident",
+            fields=_ATTACHMENT_FIELDS,
+            uploaded_by=_called("uploaded_by"),
+        ),
+        ticket_people=rows_subquery(
+            Ticket.objects.filter(incident=this),
+            link="incident",
+            fields=("dispatched_by_id", "signed_by_id", "worker_id"),
+            dispatched_by=_called("dispatched_by"),
+            signed_by=_called("signed_by"),
+            worker=_called("worker__user"),
+        ),
+        request_people=rows_subquery(
+            Request.objects.filter(incident=this),
+            link="incident",
+            fields=("asked_by_id", "decided_by_id"),
+            asked_by=_called("asked_by"),
+            decided_by=_called("decided_by"),
         ),
         duplicate_rows=rows_subquery(
             DuplicateCandidate.objects.filter(incident=this, other__is_confidential=False),
@@ -243,6 +270,7 @@ def _with_view(*, number: Any, after: Any, until: Any) -> QuerySet[Incident]:
         component_name=F("component__name"),
         component_address=F("component__address"),
         component_area=F("component__area_id"),
+        **{f"{person}_called": _called(person) for person in _PEOPLE},
     )
 
 
@@ -256,24 +284,20 @@ def _alike(found: Iterable[dict[str, Any]], by: Actor) -> list[dict[str, Any]]:
 
 
 def _names(
-    case: Case, journal: Iterable[Mapping[str, Any]], attachments: Iterable[Mapping[str, Any]]
+    row: Any, journal: Iterable[Mapping[str, Any]], attachments: Iterable[Mapping[str, Any]]
 ) -> tuple[dict[int, str], dict[int, str]]:
-    incident = case.incident
-    users = {incident.reported_by_id, incident.checker_id, incident.verifier_id, incident.on_site_by_id}
-    users |= {entry["actor_id"] for entry in journal} | {a["uploaded_by_id"] for a in attachments}
-    users |= {i for t in case.tickets for i in (t.dispatched_by_id, t.signed_by_id)}
-    users |= {i for r in case.requests for i in (r.asked_by_id, r.decided_by_id)}
-    workers = {t.worker_id for t in case.tickets if t.worker_id is not None}
-    wanted = Q(pk__in=sorted(users - {None})) | (Q(worker__in=sorted(workers)) if workers else Q())
-    names: dict[int, str] = {}
-    worker_names: dict[int, str] = {}
-    for pk, name, login, worker_id in (
-        get_user_model().objects.filter(wanted).values_list("pk", "name", "username", "worker")
+    """Of the users and of the workers who are in the case, by id."""
+    tickets = rows(row.ticket_people)
+    found = {getattr(row, f"{person}_id"): getattr(row, f"{person}_called") for person in _PEOPLE}
+    for told, people in (
+        (journal, ("actor",)),
+        (attachments, ("uploaded_by",)),
+        (tickets, ("dispatched_by", "signed_by")),
+        (rows(row.request_people), ("asked_by", "decided_by")),
     ):
-        names[pk] = name or login
-        if worker_id is not None:
-            worker_names[worker_id] = name or login
-    return names, worker_names
+        found |= {one[f"{person}_id"]: one[person] for one in told for person in people}
+    found.pop(None, None)
+    return found, {one["worker_id"]: one["worker"] for one in tickets if one["worker_id"] is not None}
 
 
 def _entry(row: Mapping[str, Any], names: Mapping[int, str]) -> Entry:
