@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from django.db.models import Exists, Expression, F, OuterRef, Q, QuerySet, Subquery, Value
@@ -17,23 +18,21 @@ from django.utils.translation import gettext as _
 
 from dispatch.actors import Actor
 from dispatch.cases import Case, case_from, with_all
+from dispatch.clock_words import ClockView, clock_view
 from dispatch.component_words import Reported, reported
 from dispatch.models import Request, RoutingProposal, Ticket
 from dispatch.parties import label as party_label
 from dispatch.steps import IMPOSE_AFTER_RETURNS
 from dispatch.visibility import cases_of, may_see
-from gridgov.common import business_time, work_calendar
-from gridgov.common.business_time import Allowance
 from gridgov.common.errors import NotFound
 from gridgov.common.json_rows import instant, rows, rows_subquery
 from gridgov.common.prepared import Prepared
 from grids import permissions
 from grids.capabilities import Capability
 from grids.models import LEVEL_NAMES
-from grids.spatial import areas
+from grids.spatial import AreaIndex, areas
 from incidents.case import as_json
-from incidents.clocks import ClockState, allowance_of
-from incidents.models import Attachment, Clock, ClockKind, DuplicateCandidate, Incident, JournalEntry, NamedAccess
+from incidents.models import Attachment, DuplicateCandidate, Incident, JournalEntry, NamedAccess
 from incidents.workflow import DECIDERS, Action, Party, Status
 from personnel.roles import Role
 
@@ -76,6 +75,11 @@ STANDING_LABELS: Mapping[str, Any] = {"joint_handler": gettext_lazy("协办单�
 
 def entry_label(action: str) -> str:
     """What a journal entry's action is called."""
+    return _entry_label(action, get_language())
+
+
+@lru_cache(maxsize=512)
+def _entry_label(action: str, _language: str | None) -> str:
     if action in _ACTIONS:
         return str(Action(action).label)
     return str(ENTRY_LABELS.get(action, action))
@@ -83,11 +87,22 @@ def entry_label(action: str) -> str:
 
 def role_label(role: str) -> str:
     """What a role, or what somebody is to a case, is called; empty for none."""
+    return _role_label(role, get_language())
+
+
+@lru_cache(maxsize=512)
+def _role_label(role: str, _language: str | None) -> str:
     if role in _ROLES:
         return str(Role(role).label)
     if role in _PARTIES:
         return party_label(Party(role))
     return str(STANDING_LABELS.get(role, role))
+
+
+@lru_cache(maxsize=64)
+def _nobody(channel: str, _language: str | None) -> str:
+    """Who wrote what no account wrote, by the channel; empty where that is not said."""
+    return {"system": _("系统"), "link": _("上报人")}.get(channel, "")
 
 
 def masked(phone: str) -> str:
@@ -120,23 +135,6 @@ class Entry:
     text: str
     payload: Mapping[str, Any]
     mac: str
-
-
-@dataclass(frozen=True, slots=True)
-class ClockView:
-    """A clock with its limit and its reckoning in words."""
-
-    clock: ClockState
-    label: str
-    state_label: str
-    allowance: str
-    explain: str
-    is_exempt: bool
-
-    def is_overdue(self, now: datetime) -> bool:
-        return self.clock.state == "late" or (
-            self.clock.state == "running" and self.clock.due_at is not None and self.clock.due_at < now
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +186,11 @@ def case_view(number: str, by: Actor, *, at: datetime, journal_after: int = 0) -
     names, worker_names = _names(row, journal, attachments)
     exempt = {r["id"] for r in rows(row.clock_rows) if r["is_exempt"]}
     routing = rows(row.routing_rows)
+    language = get_language()
     return CaseView(
         case=case,
-        clocks=[_clock_view(clock, at, is_exempt=clock.id in exempt) for clock in case.clocks],
-        journal=sorted((_entry(r, names) for r in journal), key=lambda entry: entry.seq),
+        clocks=[clock_view(clock, at, language, is_exempt=clock.id in exempt) for clock in case.clocks],
+        journal=sorted((_entry(r, names, language) for r in journal), key=lambda entry: entry.seq),
         attachments=sorted(
             (_with_instants(a) for a in attachments), key=lambda a: (a["entry_seq"], a["uploaded_at"], a["id"])
         ),
@@ -300,19 +299,18 @@ def _names(
     return found, {one["worker_id"]: one["worker"] for one in tickets if one["worker_id"] is not None}
 
 
-def _entry(row: Mapping[str, Any], names: Mapping[int, str]) -> Entry:
+def _entry(row: Mapping[str, Any], names: Mapping[int, str], language: str | None) -> Entry:
     actor_id, channel = row["actor_id"], row["channel"]
-    nobody = {"system": _("系统"), "link": _("上报人")}.get(channel, "")
     return Entry(
         seq=row["seq"],
         action=row["action"],
-        label=entry_label(row["action"]),
+        label=_entry_label(row["action"], language),
         status_from=row["status_from"],
         status_to=row["status_to"],
         actor_id=actor_id,
-        actor=names.get(actor_id, "") if actor_id is not None else nobody,
+        actor=names.get(actor_id, "") if actor_id is not None else _nobody(channel, language),
         role=row["actor_role"],
-        role_label=role_label(row["actor_role"]),
+        role_label=_role_label(row["actor_role"], language),
         channel=channel,
         version=row["version"],
         at=instant(row["at"]),  # type: ignore[arg-type]
@@ -324,61 +322,6 @@ def _entry(row: Mapping[str, Any], names: Mapping[int, str]) -> Entry:
 
 def _with_instants(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "taken_at": instant(row["taken_at"]), "uploaded_at": instant(row["uploaded_at"])}
-
-
-def _clock_view(clock: ClockState, now: datetime, *, is_exempt: bool) -> ClockView:
-    allowance = explained = ""
-    if clock.allowance is not None and clock.calendar_version_id is not None:
-        calendar = work_calendar.load(clock.calendar_version_id)
-        allowance = clock.allowance.describe(calendar.nominal_day_minutes)
-        until = clock.stopped_at if clock.stopped_at is not None else now.replace(second=0, microsecond=0)
-        is_late = clock.due_at is not None and until > clock.due_at and clock.state != "cancelled"
-        explained = _explained(
-            _as_if_running(clock),
-            clock.allowance,
-            clock.calendar_version_id,
-            _extensions(clock),
-            until if is_late else None,
-            get_language(),
-        )
-    return ClockView(
-        clock, str(ClockKind(clock.kind).label), str(Clock.State(clock.state).label), allowance, explained, is_exempt
-    )
-
-
-def _as_if_running(clock: ClockState) -> tuple[tuple[datetime, datetime | None], ...]:
-    """The running stretches with the last one open: a clock that stopped in time was due when it was due."""
-    *before, (start, end) = clock.segments
-    return (*before, (start, None if end == clock.stopped_at else end))
-
-
-def _extensions(clock: ClockState) -> tuple[Allowance, ...]:
-    """What was granted beyond the limit that the clock was started under."""
-    if clock.allowance is None or not clock.limits or (clock.policy or {}).get("is_rework"):
-        return ()
-    first = allowance_of(clock.limits[-1])
-    more = clock.allowance.minutes - first.minutes, clock.allowance.count - first.count
-    if clock.allowance.unit is not first.unit or min(more) < 0 or not any(more):
-        return ()
-    return (Allowance(first.unit, minutes=more[0], count=more[1]),)
-
-
-@lru_cache(maxsize=4096)
-def _explained(
-    segments: tuple[tuple[datetime, datetime | None], ...],
-    allowance: Allowance,
-    calendar_version_id: int,
-    extensions: tuple[Allowance, ...],
-    at: datetime | None,
-    _language: str,
-) -> str:
-    """In the active language, which is part of what is remembered."""
-    try:
-        return business_time.explain(
-            segments, allowance, work_calendar.load(calendar_version_id), extensions=extensions, at=at
-        )
-    except business_time.OutsideCalendar:
-        return ""
 
 
 # --- lists ------------------------------------------------------------------------------------------------------
@@ -484,14 +427,20 @@ def attachment_for(attachment_id: Any, by: Actor) -> Attachment:
 _chains: tuple[Any, dict[tuple[int | None, ...], list[dict[str, Any]]]] = (None, {})
 
 
-def chain_names(row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The areas of a case from the city down, skipped levels left out. Shared between answers: not to be changed."""
+_chain_columns = itemgetter(*(f"{level}_id" for level in LEVEL_NAMES.values()))
+
+
+def chain_names(row: Mapping[str, Any], index: AreaIndex | None = None) -> list[dict[str, Any]]:
+    """The areas of a case from the city down, skipped levels left out. Shared between answers: not to be changed.
+
+    ``index``: that of the answer, where it has many cases.
+    """
     global _chains
-    index = areas.index()
+    index = index or areas.index()
     held = _chains
     if held[0] is not index:
         held = _chains = (index, {})  # another index, other names
-    ids = tuple(row[f"{level}_id"] for level in LEVEL_NAMES.values())
+    ids = _chain_columns(row)
     known = held[1].get(ids)
     if known is None:
         found = (index.find(area_id) for area_id in ids)
