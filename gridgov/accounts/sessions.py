@@ -6,15 +6,15 @@ renewed) is nobody's doing.
 """
 
 import uuid
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import DateField, QuerySet, Value
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 
@@ -35,7 +35,7 @@ _OWNER = tuple(field.attname for field in User._meta.concrete_fields)
 class SessionStore(DatabaseStore):
     """Django's, with the columns of :class:`gridgov.accounts.models.Session`, read together with its owner."""
 
-    #: whose the row said that it is when it was read; whether he may be let in is :func:`owner_of`'s to say
+    #: whose it is by its row, with what :func:`tell_with_owner` asked; whether he may come in, :func:`owner_of` says
     owner: User | None = None
 
     def _validate_session_key(self, key: Any) -> bool:
@@ -50,13 +50,16 @@ class SessionStore(DatabaseStore):
 
     def load(self) -> dict[str, Any]:
         """What the session holds; empty, and without a key, where it is over. One statement, with its owner."""
-        row = _WITH_OWNER.first(key=self.session_key, now=clock.now())
+        now = clock.now()
+        row = _WITH_OWNER.first(key=self.session_key, now=now, on=clock.local_date(now))
         if row is None:
             self._session_key = None
             return {}
-        data, *owner = row
+        data, *said = row
+        owner, told = said[: len(_OWNER)], said[len(_OWNER) :]
         if owner[_OWNER.index("id")] is not None:
             self.owner = User.from_db(connection.alias, _OWNER, owner)
+            vars(self.owner).update(zip(("told_on", *_told_names), told, strict=True))
         return self.decode(data)
 
     def create_model_instance(self, data: dict[str, Any]) -> Any:
@@ -75,12 +78,30 @@ class SessionStore(DatabaseStore):
         super().cycle_key()
 
 
-def _with_owner(key: Any, now: Any) -> QuerySet[Any]:
-    rows = SessionStore.get_model_class().objects.filter(session_key=key, expire_date__gt=now)
-    return rows.order_by().values_list("session_data", *(f"user__{name}" for name in _OWNER))
+#: What apps above want to know of the owner, and by which names.
+_tellers: list[Callable[[date], Mapping[str, Any]]] = []
+_told_names: list[str] = []
 
 
-_WITH_OWNER = PreparedRows(_with_owner, key=str, now=datetime)
+def tell_with_owner(names: Iterable[str], teller: Callable[[date], Mapping[str, Any]]) -> None:
+    """The statement that reads a session reads this, too. Called once, when an app is ready.
+
+    ``teller(day)`` gives an expression over the session's row, whose ``user`` is the owner, for each of ``names``: they
+    become attributes of the owner, and ``told_on`` the local day for which they hold. It must not look at the day.
+    """
+    _tellers.append(teller)
+    _told_names.extend(names)
+
+
+def _with_owner(key: Any, now: Any, on: Any) -> QuerySet[Any]:
+    rows = SessionStore.get_model_class().objects.filter(session_key=key, expire_date__gt=now).order_by()
+    rows = rows.annotate(told_on=Value(on, output_field=DateField()))
+    for teller in _tellers:
+        rows = rows.annotate(**teller(on))
+    return rows.values_list("session_data", *(f"user__{name}" for name in _OWNER), "told_on", *_told_names)
+
+
+_WITH_OWNER = PreparedRows(_with_owner, key=str, now=datetime, on=date)
 
 
 def owner_of(session: SessionStore) -> User | None:

@@ -87,7 +87,7 @@ def test_areas_are_packed_marked_and_not_sent_twice(world, sign_in, statements):
     again = leader.get(path, headers={"if-none-match": first["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert leader.get(path, headers={"if-none-match": '"other"'}).status_code == 200
-    assert statements(leader, path) == 2  # whose session it is, who he is: the shapes are kept
+    assert statements(leader, path) == 1  # whose session it is: the shapes are kept
 
 
 def test_changed_areas_have_another_mark(world, sign_in):
@@ -163,7 +163,7 @@ def test_answer_from_near_is_of_now_and_its_statements_do_not_grow(world, sign_i
     for _case in range(4):
         world.report()
     assert len(leader.get(path).json()["points"]) == 5
-    assert statements(leader, path) == few == 3  # whose session it is, who he is, the points
+    assert statements(leader, path) == few == 2  # whose session it is, the points
     assert len(leader.get(path).content) < 60_000
 
 
@@ -177,7 +177,7 @@ def test_answer_from_afar_is_kept_and_asks_nothing(world, sign_in, statements):
     world.report()
     assert [row[4] for row in far(leader)] == [1]
     world.report()
-    assert statements(leader, f"/map/cases/?bbox={CITY_BOX}&zoom=9") == 2  # whose session it is, who he is
+    assert statements(leader, f"/map/cases/?bbox={CITY_BOX}&zoom=9") == 1  # whose session it is
     assert [row[4] for row in far(leader)] == [1]
     for name in ("process", "default"):
         caches[name].clear()
