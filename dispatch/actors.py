@@ -81,18 +81,31 @@ class Actor:
 SYSTEM = Actor(user_id=None, channel="system", is_system=True)
 
 
-def _annotated(people: Any, on: date) -> Any:
-    """The users ``people`` with grants, postings and worker, in the same statement."""
+#: What an actor is made of, beside the user.
+TOLD = ("_grants", "_postings", "_worker")
+
+
+def told_of_owner(on: date) -> dict[str, Any]:
+    """TOLD as expressions over a row whose ``user`` it is about, a session's."""
+    return _told(on, "user", "user__worker")
+
+
+def _told(on: date, user: str, worker: str) -> dict[str, Any]:
     current = Posting.objects.filter(
-        Q(starts_on__lte=on) & (Q(ends_on__isnull=True) | Q(ends_on__gte=on)), worker__user=OuterRef("pk")
+        Q(starts_on__lte=on) & (Q(ends_on__isnull=True) | Q(ends_on__gte=on)), worker__user=OuterRef(user)
     )
-    return people.annotate(
-        _grants=permissions.grants_subquery(on),
-        _postings=rows_subquery(
+    return {
+        "_grants": permissions.grants_subquery(on, user=user),
+        "_postings": rows_subquery(
             current, link="worker__user", r=F("role"), a=F("area_id"), d=F("department_id"), w=F("worker_id")
         ),
-        _worker=F("worker__id"),
-    )
+        "_worker": F(f"{worker}__id"),
+    }
+
+
+def _annotated(people: Any, on: date) -> Any:
+    """The users ``people`` with grants, postings and worker, in the same statement."""
+    return people.annotate(**_told(on, "pk", "worker"))
 
 
 def _actor(user: Any, channel: str) -> Actor:
@@ -123,6 +136,16 @@ def actor_of(user: Any, *, channel: str = "desk", on: date | None = None) -> Act
     if row is None:
         raise get_user_model().DoesNotExist
     return _actor(row, channel)
+
+
+def actor_signed_in(user: Any) -> Actor:
+    """The actor behind ``request.user``, who is signed in at a desk, as he was read with the session.
+
+    No statement; that of :func:`actor_of` where he was not read so, or the day is another one by now.
+    """
+    if getattr(user, "told_on", None) == clock.local_date(clock.now()):
+        return _actor(user, "desk")
+    return actor_of(user, channel="desk")
 
 
 def actors_of(user_ids: Iterable[int], *, on: date | None = None) -> list[tuple[Any, Actor]]:

@@ -118,9 +118,10 @@ def _columns(cases: QuerySet[Incident]) -> QuerySet[Any]:
 
 
 def _row(values: tuple[Any, ...]) -> dict[str, Any]:
-    row = dict(zip(_COLUMNS, values, strict=True))
-    user_id, name, at, until, holds = (row.pop(column) for column in _CLAIM)
-    row["hold"] = Hold(user_id, name, at, until) if holds else None
+    # the claim comes last
+    row = dict(zip(ROW_FIELDS, values, strict=False))
+    *hold, holds = values[len(ROW_FIELDS) :]
+    row["hold"] = Hold(*hold) if holds else None
     return row
 
 

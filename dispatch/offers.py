@@ -1,15 +1,18 @@
 """What a person may do to a case now, with the fields of each action: buttons and forms are made from this."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from dispatch.actors import Actor
 from dispatch.cases import Case
 from dispatch.parties import held_from, separation_bar, standing
 from dispatch.steps import EXTENSION_LIMIT, IMPOSE_AFTER_RETURNS, REOPEN_LIMIT, SUPERVISION_LEVELS, level_after
+from gridgov.common.labels import label
 from incidents.catalogue import catalogue
 from incidents.workflow import (
     ASKED_BY,
@@ -63,7 +66,7 @@ class Field:
     label: str
     required: bool
     kind: str
-    choices: dict[str, str] | None = None
+    choices: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +86,24 @@ class OpenAction:
 
 def open_actions(case: Case, by: Actor) -> list[OpenAction]:
     """What ``by`` may do now, in the table's order; what he may ask for comes last."""
-    status = Status(case.incident.status)
-    acts = [
-        OpenAction(
-            line.action.value, str(line.action.label), line.stage.value, _fields(line, case),
-            held_by=hold.name if (hold := held_from(case, line, standing(case, line.who, by), by)) else "",
-        )
-        for line in available(status)
-        if not line.granted and _fits(line, case, by)
-    ]  # fmt: skip
-    return acts + _requests(case, by, status)
+    status, language = Status(case.incident.status), get_language()
+    acts = []
+    for line in available(status):
+        as_what = standing(case, line.who, by) if not line.granted else None
+        if as_what is None or not _fits(line, case, by):
+            continue
+        hold = held_from(case, line, as_what, by)
+        acts.append(
+            OpenAction(
+                line.action.value, label(Action, line.action, language), line.stage.value,
+                _fields(line, case, language), held_by=hold.name if hold else "",
+            )
+        )  # fmt: skip
+    return acts + _requests(case, by, status, language)
 
 
 def _fits(line: Transition, case: Case, by: Actor) -> bool:
-    if standing(case, line.who, by) is None or separation_bar(case, line, by):
+    if separation_bar(case, line, by):
         return False
     if line.needs_ticket is not None and (case.last_lead is not None) != line.needs_ticket:
         return False
@@ -113,7 +120,7 @@ def _fits(line: Transition, case: Case, by: Actor) -> bool:
     return True
 
 
-def _requests(case: Case, by: Actor, status: Status) -> list[OpenAction]:
+def _requests(case: Case, by: Actor, status: Status, language: str | None) -> list[OpenAction]:
     found = []
     incident = case.incident
     for kind, who in ASKED_BY.items():
@@ -128,12 +135,13 @@ def _requests(case: Case, by: Actor, status: Status) -> list[OpenAction]:
         if kind is RequestKind.EXTEND and incident.extension_count >= EXTENSION_LIMIT:
             continue
         names = ("reason", "until", "attachments") if kind is RequestKind.SUSPEND else ("reason", "attachments")
-        fields = tuple(_field(name, name != "attachments", line, case) for name in names)
-        found.append(OpenAction(kind.value, str(kind.label), line.stage.value, fields, request=True))
+        fields = tuple(_field(name, name != "attachments", line, case, language) for name in names)
+        words = label(RequestKind, kind, language)
+        found.append(OpenAction(kind.value, words, line.stage.value, fields, request=True))
     return found
 
 
-def _fields(line: Transition, case: Case) -> tuple[Field, ...]:
+def _fields(line: Transition, case: Case, language: str | None) -> tuple[Field, ...]:
     optional = [
         name
         for name in line.optional
@@ -141,23 +149,29 @@ def _fields(line: Transition, case: Case) -> tuple[Field, ...]:
         and not (name == "waive" and not any(t.is_live for t in case.joint))
     ]
     return tuple(
-        [_field(name, True, line, case) for name in line.requires]
-        + [_field(name, False, line, case) for name in optional]
+        [_field(name, True, line, case, language) for name in line.requires]
+        + [_field(name, False, line, case, language) for name in optional]
     )
 
 
-def _field(name: str, required: bool, line: Transition, case: Case) -> Field:
-    kind, choices = KINDS.get(name, "text"), CHOICES.get(name)
-    if name == "reason" and line.action in (Action.REJECT, Action.DECLINE):
-        kind, choices = "choice", {key: str(text) for key, text in REJECT_REASONS.items()}
+def _field(name: str, required: bool, line: Transition, case: Case, language: str | None) -> Field:
+    said, kind, choices = _said(name, line.action in (Action.REJECT, Action.DECLINE), language)
     if name == "milestone":
-        choices = {m["key"]: m["label"] for m in _waiting_milestones(case)}
+        choices = {m["key"]: str(m["label"]) for m in _waiting_milestones(case)} or None
     if name == "level":
         choices = _levels(case)
     if name == "waive" or (name == "attachments" and line.action is Action.FEED_BACK):
         required = required or name == "waive" or _after_photos(case) > 0
-    said = {key: str(text) for key, text in choices.items()} if choices else None
-    return Field(name, str(FIELD_LABELS[name]), required, kind, said)
+    return Field(name, said, required, kind, choices)
+
+
+@lru_cache(maxsize=256)
+def _said(name: str, is_refusal: bool, _language: str | None) -> tuple[str, str, dict[str, str] | None]:
+    """Label, kind and choices of a field in the active language. Shared between answers: not to be changed."""
+    kind, choices = KINDS.get(name, "text"), CHOICES.get(name)
+    if name == "reason" and is_refusal:
+        kind, choices = "choice", REJECT_REASONS
+    return str(FIELD_LABELS[name]), kind, {key: str(text) for key, text in choices.items()} if choices else None
 
 
 def _levels(case: Case) -> dict[str, str]:

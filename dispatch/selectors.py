@@ -1,40 +1,38 @@
 """Reads for the API and the pages: a case whole, and the rows of lists. Nothing here writes.
 
-A case is two statements whatever its journal, clocks, tickets, requests and photos number: one for the case with all
-that hangs on it, one for the names of the people in it. Names of areas, categories, standards and departments come
-from the process.
+A case is one statement whatever its journal, clocks, tickets, requests and photos number, with the names of the people
+in it. Names of areas, categories, standards and departments come from the process.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
-from django.contrib.auth import get_user_model
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, Expression, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, NullIf
 from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
 
 from dispatch.actors import Actor
 from dispatch.cases import Case, case_from, with_all
+from dispatch.clock_words import ClockView, clock_view
 from dispatch.component_words import Reported, reported
 from dispatch.models import Request, RoutingProposal, Ticket
 from dispatch.parties import label as party_label
 from dispatch.steps import IMPOSE_AFTER_RETURNS
 from dispatch.visibility import cases_of, may_see
-from gridgov.common import business_time, work_calendar
-from gridgov.common.business_time import Allowance
 from gridgov.common.errors import NotFound
 from gridgov.common.json_rows import instant, rows, rows_subquery
 from gridgov.common.prepared import Prepared
 from grids import permissions
 from grids.capabilities import Capability
 from grids.models import LEVEL_NAMES
-from grids.spatial import areas
+from grids.spatial import AreaIndex, areas
 from incidents.case import as_json
-from incidents.clocks import ClockState, allowance_of
-from incidents.models import Attachment, Clock, ClockKind, DuplicateCandidate, Incident, JournalEntry, NamedAccess
+from incidents.models import Attachment, DuplicateCandidate, Incident, JournalEntry, NamedAccess
 from incidents.workflow import DECIDERS, Action, Party, Status
 from personnel.roles import Role
 
@@ -77,6 +75,11 @@ STANDING_LABELS: Mapping[str, Any] = {"joint_handler": gettext_lazy("协办单�
 
 def entry_label(action: str) -> str:
     """What a journal entry's action is called."""
+    return _entry_label(action, get_language())
+
+
+@lru_cache(maxsize=512)
+def _entry_label(action: str, _language: str | None) -> str:
     if action in _ACTIONS:
         return str(Action(action).label)
     return str(ENTRY_LABELS.get(action, action))
@@ -84,11 +87,22 @@ def entry_label(action: str) -> str:
 
 def role_label(role: str) -> str:
     """What a role, or what somebody is to a case, is called; empty for none."""
+    return _role_label(role, get_language())
+
+
+@lru_cache(maxsize=512)
+def _role_label(role: str, _language: str | None) -> str:
     if role in _ROLES:
         return str(Role(role).label)
     if role in _PARTIES:
         return party_label(Party(role))
     return str(STANDING_LABELS.get(role, role))
+
+
+@lru_cache(maxsize=64)
+def _nobody(channel: str, _language: str | None) -> str:
+    """Who wrote what no account wrote, by the channel; empty where that is not said."""
+    return {"system": _("系统"), "link": _("上报人")}.get(channel, "")
 
 
 def masked(phone: str) -> str:
@@ -121,23 +135,6 @@ class Entry:
     text: str
     payload: Mapping[str, Any]
     mac: str
-
-
-@dataclass(frozen=True, slots=True)
-class ClockView:
-    """A clock with its limit and its reckoning in words."""
-
-    clock: ClockState
-    label: str
-    state_label: str
-    allowance: str
-    explain: str
-    is_exempt: bool
-
-    def is_overdue(self, now: datetime) -> bool:
-        return self.clock.state == "late" or (
-            self.clock.state == "running" and self.clock.due_at is not None and self.clock.due_at < now
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +173,7 @@ _ATTACHMENT_FIELDS = (
 
 
 def case_view(number: str, by: Actor, *, at: datetime, journal_after: int = 0) -> CaseView:
-    """The case with its journal's entries after ``journal_after`` (at most JOURNAL_PAGE). Two statements.
+    """The case with its journal's entries after ``journal_after`` (at most JOURNAL_PAGE). One statement.
 
     NotFound if ``by`` may not see it. ``at``: the present, for what is overdue.
     """
@@ -186,13 +183,14 @@ def case_view(number: str, by: Actor, *, at: datetime, journal_after: int = 0) -
         raise NotFound(_("没有这个案件"))
     journal = rows(row.entry_rows)
     attachments = rows(row.attachment_rows)
-    names, worker_names = _names(case, journal, attachments)
+    names, worker_names = _names(row, journal, attachments)
     exempt = {r["id"] for r in rows(row.clock_rows) if r["is_exempt"]}
     routing = rows(row.routing_rows)
+    language = get_language()
     return CaseView(
         case=case,
-        clocks=[_clock_view(clock, at, is_exempt=clock.id in exempt) for clock in case.clocks],
-        journal=sorted((_entry(r, names) for r in journal), key=lambda entry: entry.seq),
+        clocks=[clock_view(clock, at, language, is_exempt=clock.id in exempt) for clock in case.clocks],
+        journal=sorted((_entry(r, names, language) for r in journal), key=lambda entry: entry.seq),
         attachments=sorted(
             (_with_instants(a) for a in attachments), key=lambda a: (a["entry_seq"], a["uploaded_at"], a["id"])
         ),
@@ -208,6 +206,15 @@ def case_view(number: str, by: Actor, *, at: datetime, journal_after: int = 0) -
     )
 
 
+#: The people that a case itself names.
+_PEOPLE = ("reported_by", "checker", "verifier", "on_site_by")
+
+
+def _called(person: str) -> Expression:
+    """What the user behind the relation is called: the name, else the login; NULL where there is none."""
+    return Coalesce(NullIf(F(f"{person}__name"), Value("")), F(f"{person}__username"))
+
+
 def _with_view(*, number: Any, after: Any, until: Any) -> QuerySet[Incident]:
     this = OuterRef("pk")
     return with_all(Incident.objects.filter(number=number)).annotate(
@@ -215,9 +222,28 @@ def _with_view(*, number: Any, after: Any, until: Any) -> QuerySet[Incident]:
             JournalEntry.objects.filter(incident=this, seq__gt=after, seq__lte=until),
             link="incident",
             fields=_ENTRY_FIELDS,
+            actor=_called("actor"),
         ),
         attachment_rows=rows_subquery(
-            Attachment.objects.filter(incident=this), link="incident", fields=_ATTACHMENT_FIELDS
+            Attachment.objects.filter(incident=this),
+            link="incident",
+            fields=_ATTACHMENT_FIELDS,
+            uploaded_by=_called("uploaded_by"),
+        ),
+        ticket_people=rows_subquery(
+            Ticket.objects.filter(incident=this),
+            link="incident",
+            fields=("dispatched_by_id", "signed_by_id", "worker_id"),
+            dispatched_by=_called("dispatched_by"),
+            signed_by=_called("signed_by"),
+            worker=_called("worker__user"),
+        ),
+        request_people=rows_subquery(
+            Request.objects.filter(incident=this),
+            link="incident",
+            fields=("asked_by_id", "decided_by_id"),
+            asked_by=_called("asked_by"),
+            decided_by=_called("decided_by"),
         ),
         duplicate_rows=rows_subquery(
             DuplicateCandidate.objects.filter(incident=this, other__is_confidential=False),
@@ -243,6 +269,7 @@ def _with_view(*, number: Any, after: Any, until: Any) -> QuerySet[Incident]:
         component_name=F("component__name"),
         component_address=F("component__address"),
         component_area=F("component__area_id"),
+        **{f"{person}_called": _called(person) for person in _PEOPLE},
     )
 
 
@@ -256,39 +283,34 @@ def _alike(found: Iterable[dict[str, Any]], by: Actor) -> list[dict[str, Any]]:
 
 
 def _names(
-    case: Case, journal: Iterable[Mapping[str, Any]], attachments: Iterable[Mapping[str, Any]]
+    row: Any, journal: Iterable[Mapping[str, Any]], attachments: Iterable[Mapping[str, Any]]
 ) -> tuple[dict[int, str], dict[int, str]]:
-    incident = case.incident
-    users = {incident.reported_by_id, incident.checker_id, incident.verifier_id, incident.on_site_by_id}
-    users |= {entry["actor_id"] for entry in journal} | {a["uploaded_by_id"] for a in attachments}
-    users |= {i for t in case.tickets for i in (t.dispatched_by_id, t.signed_by_id)}
-    users |= {i for r in case.requests for i in (r.asked_by_id, r.decided_by_id)}
-    workers = {t.worker_id for t in case.tickets if t.worker_id is not None}
-    wanted = Q(pk__in=sorted(users - {None})) | (Q(worker__in=sorted(workers)) if workers else Q())
-    names: dict[int, str] = {}
-    worker_names: dict[int, str] = {}
-    for pk, name, login, worker_id in (
-        get_user_model().objects.filter(wanted).values_list("pk", "name", "username", "worker")
+    """Of the users and of the workers who are in the case, by id."""
+    tickets = rows(row.ticket_people)
+    found = {getattr(row, f"{person}_id"): getattr(row, f"{person}_called") for person in _PEOPLE}
+    for told, people in (
+        (journal, ("actor",)),
+        (attachments, ("uploaded_by",)),
+        (tickets, ("dispatched_by", "signed_by")),
+        (rows(row.request_people), ("asked_by", "decided_by")),
     ):
-        names[pk] = name or login
-        if worker_id is not None:
-            worker_names[worker_id] = name or login
-    return names, worker_names
+        found |= {one[f"{person}_id"]: one[person] for one in told for person in people}
+    found.pop(None, None)
+    return found, {one["worker_id"]: one["worker"] for one in tickets if one["worker_id"] is not None}
 
 
-def _entry(row: Mapping[str, Any], names: Mapping[int, str]) -> Entry:
+def _entry(row: Mapping[str, Any], names: Mapping[int, str], language: str | None) -> Entry:
     actor_id, channel = row["actor_id"], row["channel"]
-    nobody = {"system": _("系统"), "link": _("上报人")}.get(channel, "")
     return Entry(
         seq=row["seq"],
         action=row["action"],
-        label=entry_label(row["action"]),
+        label=_entry_label(row["action"], language),
         status_from=row["status_from"],
         status_to=row["status_to"],
         actor_id=actor_id,
-        actor=names.get(actor_id, "") if actor_id is not None else nobody,
+        actor=names.get(actor_id, "") if actor_id is not None else _nobody(channel, language),
         role=row["actor_role"],
-        role_label=role_label(row["actor_role"]),
+        role_label=_role_label(row["actor_role"], language),
         channel=channel,
         version=row["version"],
         at=instant(row["at"]),  # type: ignore[arg-type]
@@ -300,61 +322,6 @@ def _entry(row: Mapping[str, Any], names: Mapping[int, str]) -> Entry:
 
 def _with_instants(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "taken_at": instant(row["taken_at"]), "uploaded_at": instant(row["uploaded_at"])}
-
-
-def _clock_view(clock: ClockState, now: datetime, *, is_exempt: bool) -> ClockView:
-    allowance = explained = ""
-    if clock.allowance is not None and clock.calendar_version_id is not None:
-        calendar = work_calendar.load(clock.calendar_version_id)
-        allowance = clock.allowance.describe(calendar.nominal_day_minutes)
-        until = clock.stopped_at if clock.stopped_at is not None else now.replace(second=0, microsecond=0)
-        is_late = clock.due_at is not None and until > clock.due_at and clock.state != "cancelled"
-        explained = _explained(
-            _as_if_running(clock),
-            clock.allowance,
-            clock.calendar_version_id,
-            _extensions(clock),
-            until if is_late else None,
-            get_language(),
-        )
-    return ClockView(
-        clock, str(ClockKind(clock.kind).label), str(Clock.State(clock.state).label), allowance, explained, is_exempt
-    )
-
-
-def _as_if_running(clock: ClockState) -> tuple[tuple[datetime, datetime | None], ...]:
-    """The running stretches with the last one open: a clock that stopped in time was due when it was due."""
-    *before, (start, end) = clock.segments
-    return (*before, (start, None if end == clock.stopped_at else end))
-
-
-def _extensions(clock: ClockState) -> tuple[Allowance, ...]:
-    """What was granted beyond the limit that the clock was started under."""
-    if clock.allowance is None or not clock.limits or (clock.policy or {}).get("is_rework"):
-        return ()
-    first = allowance_of(clock.limits[-1])
-    more = clock.allowance.minutes - first.minutes, clock.allowance.count - first.count
-    if clock.allowance.unit is not first.unit or min(more) < 0 or not any(more):
-        return ()
-    return (Allowance(first.unit, minutes=more[0], count=more[1]),)
-
-
-@lru_cache(maxsize=4096)
-def _explained(
-    segments: tuple[tuple[datetime, datetime | None], ...],
-    allowance: Allowance,
-    calendar_version_id: int,
-    extensions: tuple[Allowance, ...],
-    at: datetime | None,
-    _language: str,
-) -> str:
-    """In the active language, which is part of what is remembered."""
-    try:
-        return business_time.explain(
-            segments, allowance, work_calendar.load(calendar_version_id), extensions=extensions, at=at
-        )
-    except business_time.OutsideCalendar:
-        return ""
 
 
 # --- lists ------------------------------------------------------------------------------------------------------
@@ -460,14 +427,20 @@ def attachment_for(attachment_id: Any, by: Actor) -> Attachment:
 _chains: tuple[Any, dict[tuple[int | None, ...], list[dict[str, Any]]]] = (None, {})
 
 
-def chain_names(row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The areas of a case from the city down, skipped levels left out. Shared between answers: not to be changed."""
+_chain_columns = itemgetter(*(f"{level}_id" for level in LEVEL_NAMES.values()))
+
+
+def chain_names(row: Mapping[str, Any], index: AreaIndex | None = None) -> list[dict[str, Any]]:
+    """The areas of a case from the city down, skipped levels left out. Shared between answers: not to be changed.
+
+    ``index``: that of the answer, where it has many cases.
+    """
     global _chains
-    index = areas.index()
+    index = index or areas.index()
     held = _chains
     if held[0] is not index:
         held = _chains = (index, {})  # another index, other names
-    ids = tuple(row[f"{level}_id"] for level in LEVEL_NAMES.values())
+    ids = _chain_columns(row)
     known = held[1].get(ids)
     if known is None:
         found = (index.find(area_id) for area_id in ids)

@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from dispatch.actors import actor_of
+from dispatch.actors import actor_signed_in
 from dispatch.views import maps
 from dispatch.views.shell import refused
 from gridgov.common.errors import DomainError, NotFound, NotPermitted
@@ -118,5 +118,5 @@ def _closed(request: HttpRequest) -> str:
 
 
 def _refused(request: HttpRequest, refusal: DomainError) -> HttpResponse:
-    request.actor = actor_of(request.user)
+    request.actor = actor_signed_in(request.user)
     return refused(request, refusal)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django import conf
+from django.core.cache import caches
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import TransactionTestCase
@@ -82,6 +83,7 @@ def _fresh_reference_data() -> None:
     """What the process keeps of the database is of the test before, whose data are gone."""
     reference.forget()
     shared.forget()
+    caches["process"].clear()
     Path(conf.settings.CHECKPOINT_FILE).unlink(missing_ok=True)
 
 

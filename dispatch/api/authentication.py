@@ -7,7 +7,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
-from dispatch.actors import actor_by_token, actor_of
+from dispatch.actors import actor_by_token, actor_signed_in
 
 KEYWORDS = ("token", "bearer")
 
@@ -40,7 +40,7 @@ class SessionAuthentication(authentication.SessionAuthentication):
     def authenticate(self, request: Request) -> tuple[Any, None] | None:
         found = super().authenticate(request)
         if found is not None:
-            request._request.actor = actor_of(found[0], channel="desk")
+            request._request.actor = actor_signed_in(found[0])
         return found
 
 

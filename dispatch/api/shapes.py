@@ -14,6 +14,7 @@ from dispatch.cases import Hold, RequestState, TicketState
 from dispatch.loop import OpenAction, Outcome, open_actions
 from dispatch.models import Request, Ticket
 from dispatch.selectors import CaseView, ClockView, Entry, chain_names, may_reveal
+from gridgov.common.labels import label
 from grids.models import LEVEL_NAMES
 from grids.spatial import areas
 from incidents.catalogue import catalogue
@@ -43,8 +44,9 @@ def _labelled(value: str, _language: str | None) -> dict[str, str]:
 
 
 def category_of(category_id: int | None) -> dict[str, str] | None:
-    found = catalogue().category(category_id)
-    return {"code": found.code, "name": catalogue().category_name(category_id)} if found else None
+    book = catalogue()
+    found = book.category(category_id)
+    return {"code": found.code, "name": book.category_name(category_id)} if found else None
 
 
 def area_of(area_id: int | None) -> dict[str, Any] | None:
@@ -82,7 +84,7 @@ def case_rows(rows: Iterable[Mapping[str, Any]], now: datetime) -> list[dict[str
     categories: dict[int | None, dict[str, str] | None] = {}
     holders: dict[int | None, dict[str, Any] | None] = {}
     statuses: dict[str, dict[str, str]] = {}
-    tree = department_tree()
+    tree, index = department_tree(), areas.index()
     found = []
     for row in rows:
         category_id, holder_id, status = row["category_id"], row["holder_id"], row["status"]
@@ -106,7 +108,7 @@ def case_rows(rows: Iterable[Mapping[str, Any]], now: datetime) -> list[dict[str
                 "address": row["address"],
                 "lon": row["lon"],
                 "lat": row["lat"],
-                "areas": chain_names(row),
+                "areas": chain_names(row, index),
                 "holder": holders[holder_id],
                 "lead": lead,
                 "received_at": row["received_at"],
@@ -185,7 +187,8 @@ def case_whole(view: CaseView, by: Actor, now: datetime, http: HttpRequest) -> d
     incident = view.case.incident
     book = catalogue()
     standard = book.standard(incident.standard_id)
-    names = view.names
+    names, language = view.names, get_language()
+    address = attachment_address(http) if view.attachments else ""
 
     def person(user_id: int | None) -> dict[str, Any] | None:
         return {"id": user_id, "name": names.get(user_id, "")} if user_id is not None else None
@@ -249,9 +252,9 @@ def case_whole(view: CaseView, by: Actor, now: datetime, http: HttpRequest) -> d
         "evaluation": incident.evaluation or None,
         "claim": claim_of(view.case.claim),
         "clocks": [clock_of(clock, now) for clock in view.clocks],
-        "tickets": [ticket_of(ticket, view) for ticket in view.case.tickets],
-        "requests": [request_of(request, names) for request in view.case.requests],
-        "attachments": [attachment_of(a, names, http) for a in view.attachments],
+        "tickets": [ticket_of(ticket, view, language) for ticket in view.case.tickets],
+        "requests": [request_of(request, names, language) for request in view.case.requests],
+        "attachments": [attachment_of(a, names, address) for a in view.attachments],
         "duplicates": [
             {
                 "number": d["number"],
@@ -323,7 +326,7 @@ def clock_of(view: ClockView, now: datetime) -> dict[str, Any]:
     }
 
 
-def ticket_of(ticket: TicketState, view: CaseView) -> dict[str, Any]:
+def ticket_of(ticket: TicketState, view: CaseView, language: str | None) -> dict[str, Any]:
     names = view.names
     return {
         "id": ticket.id,
@@ -332,7 +335,7 @@ def ticket_of(ticket: TicketState, view: CaseView) -> dict[str, Any]:
         "is_final": ticket.is_final,
         "handler": handler_of(ticket.department_id, ticket.worker_id, view.worker_names.get(ticket.worker_id or 0, "")),
         "state": ticket.state,
-        "state_label": str(Ticket.State(ticket.state).label),
+        "state_label": label(Ticket.State, ticket.state, language),
         "round": ticket.round,
         "due_at": ticket.due_at,
         "dispatched_by": names.get(ticket.dispatched_by_id or 0),
@@ -344,13 +347,13 @@ def ticket_of(ticket: TicketState, view: CaseView) -> dict[str, Any]:
     }
 
 
-def request_of(request: RequestState, names: Mapping[int, str]) -> dict[str, Any]:
+def request_of(request: RequestState, names: Mapping[int, str], language: str | None) -> dict[str, Any]:
     return {
         "id": request.id,
         "kind": request.kind,
-        "kind_label": str(RequestKind(request.kind).label),
+        "kind_label": label(RequestKind, request.kind, language),
         "state": request.state,
-        "state_label": str(Request.State(request.state).label),
+        "state_label": label(Request.State, request.state, language),
         "asked_by": names.get(request.asked_by_id, ""),
         "asked_at": request.asked_at,
         "reason": request.reason,
@@ -363,14 +366,23 @@ def request_of(request: RequestState, names: Mapping[int, str]) -> dict[str, Any
     }
 
 
-def attachment_of(row: Mapping[str, Any], names: Mapping[int, str], http: HttpRequest) -> dict[str, Any]:
+#: Stands for an attachment's id: what an address is, is worked out once an answer.
+_ANY = "00000000-0000-0000-0000-000000000000"
+
+
+def attachment_address(http: HttpRequest) -> str:
+    """Where an attachment is, with ``_ANY`` in the place of its id."""
+    return http.build_absolute_uri(reverse("api:attachment", args=[_ANY]))
+
+
+def attachment_of(row: Mapping[str, Any], names: Mapping[int, str], address: str) -> dict[str, Any]:
     pk = str(row["id"])
     dashed = pk if "-" in pk else f"{pk[:8]}-{pk[8:12]}-{pk[12:16]}-{pk[16:20]}-{pk[20:]}"
     return {
         "id": dashed,
         "kind": row["kind"],
         "name": row["name"],
-        "url": http.build_absolute_uri(reverse("api:attachment", args=[dashed])),
+        "url": address.replace(_ANY, dashed),
         "size": row["size"],
         "sha256": row["sha256"],
         "width": row["width"],

@@ -1,5 +1,6 @@
 """What a map asks for: the shapes of areas, and open cases as points or counts. All within what the person may see."""
 
+import hashlib
 import math
 from dataclasses import asdict
 from typing import Any
@@ -7,7 +8,6 @@ from urllib.parse import urlsplit
 
 import orjson
 from django.conf import settings
-from django.core.cache import cache
 from django.db.models import Count, F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.urls import reverse
@@ -19,7 +19,7 @@ from dispatch.case_list import Part, in_area, scope_of_lists, tuples_of
 from dispatch.views.shell import CONTENT_POLICY, page
 from dispatch.views.words import SOON, case_kind
 from dispatch.visibility import scope_of
-from gridgov.common import clock
+from gridgov.common import clock, kept
 from gridgov.common.errors import NotFound, NotPermitted
 from grids.capabilities import Capability
 from grids.models import LEVEL_NAMES, Level
@@ -123,30 +123,49 @@ def marked(response: HttpResponse, etag: str) -> HttpResponse:
 
 @page
 def map_cases(request: HttpRequest) -> HttpResponse:
-    """The open cases in a box: at most MOST_POINTS points, else counts by area. Two statements, kept some seconds."""
+    """The open cases in a box: at most MOST_POINTS points, else counts by area. Two statements at most.
+
+    What is asked from afar, the same by everybody who looks, is as of up to KEPT_SECONDS ago. From near it is as of
+    now: hardly anybody asks for the same box twice.
+    """
     must_see(request.actor)
     box, zoom = box_of(request.GET.get("bbox", "")), whole(request, "zoom")
     if box is None or zoom is None or zoom > 22:
         raise NotFound(_("没有这张地图。"))
     box = snapped(box, zoom)
     area_id = scope_of(request.actor, whole(request, "area"))
-    key = f"map_cases:{request.actor.user_id}:{area_id}:{zoom}:{','.join(map(str, box))}"
-    body: bytes | None = cache.get(key)
-    if body is None:
-        answer = _cases(request.actor, area_id, box, zoom)
-        body = orjson.dumps(answer)
-        cache.set(key, body, KEPT_SECONDS)
+    parts = _parts(request.actor, area_id, box)
+    key = _key(parts, zoom) if zoom < NEAR else None
+
+    def told() -> bytes:
+        return orjson.dumps(_cases(parts, box, zoom))
+
+    body = told() if key is None else kept.answer(key, told, seconds=KEPT_SECONDS)
     response = HttpResponse(body, content_type="application/json")
     response["Cache-Control"] = "private, no-store"
     return response
 
 
-def _cases(by: Actor, area_id: int | None, box: tuple[float, float, float, float], zoom: int) -> dict[str, Any]:
-    now = clock.now()
+def _parts(by: Actor, area_id: int | None, box: tuple[float, float, float, float]) -> list[Part]:
+    """Which cases are asked for: what the person may see, first."""
     parts = [scope_of_lists(by), Part("open_in_box", box, _open_in_box)]
     record = areas.find(area_id)
     if record is not None:
         parts.append(in_area(record))
+    return parts
+
+
+def _key(parts: list[Part], zoom: int) -> str | None:
+    """What the question is, whole: who asks, the areas that he sees, the box. None where it cannot be told so."""
+    asked = [(part.shape, part.values) for part in parts]
+    if any(shape is None for shape, _values in asked):
+        return None
+    print_ = hashlib.sha256(repr((asked, zoom, areas.index().revision)).encode()).hexdigest()
+    return f"map_cases:{print_}"
+
+
+def _cases(parts: list[Part], box: tuple[float, float, float, float], zoom: int) -> dict[str, Any]:
+    now = clock.now()
     answer: dict[str, Any] = {"at": clock.local(now).isoformat(timespec="seconds"), "box": box}
     if zoom >= NEAR:
         rows = list(tuples_of(parts, ("points", MOST_POINTS), _first_points))

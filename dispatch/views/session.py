@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from dispatch import sign_in
-from dispatch.actors import actor_of
+from dispatch.actors import actor_signed_in
 from dispatch.views import limits, steps_in
 from dispatch.views.desk_table import HOME
 from dispatch.views.shell import desk_url, guarded, home_of, is_field_worker, page, refused
@@ -90,7 +90,7 @@ class AdminSignIn(SignIn):
             return super().dispatch(request, *args, **kwargs)
         if request.user.is_active and request.user.is_staff:
             return redirect(self.next_page)
-        request.actor = actor_of(request.user, channel="desk")
+        request.actor = actor_signed_in(request.user)
         words = _("管理后台只对系统、安全和审计管理员开放，你没有这些任职。")
         return refused(request, NotPermitted(words, missing=Capability.MANAGE_RULES))
 

@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from dispatch.actors import Actor, actor_of
+from dispatch.actors import Actor, actor_signed_in
 from dispatch.models import Notice
 from dispatch.views.desk_table import DESKS
 from gridgov.common import clock
@@ -75,7 +75,7 @@ def page(view: View) -> View:
     def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
-        request.actor = actor_of(request.user, channel="desk")
+        request.actor = actor_signed_in(request.user)
         try:
             return view(request, *args, **kwargs)
         except (NotFound, NotPermitted, Conflict) as refusal:

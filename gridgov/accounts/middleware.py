@@ -1,11 +1,21 @@
-"""Notes that the owner of a session is there; what pages do by themselves does not count."""
+"""Who is signed in comes with his session; that he is there is noted, what pages do by themselves does not count."""
 
 from collections.abc import Callable
 
-from django.contrib.auth import SESSION_KEY
+from django.contrib import auth
+from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
 
 from gridgov.accounts import sessions
+
+
+class SignedIn(AuthenticationMiddleware):
+    """Django's, but that ``request.user`` is read in the statement that reads the session, as soon as one asks."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        request.user = SimpleLazyObject(lambda: sessions.owner_of(request.session) or auth.get_user(request))
 
 
 class NoteActivity:
@@ -18,7 +28,7 @@ class NoteActivity:
         response = self._get_response(request)
         session = request.session
         # a request that did not look at its session (by token, public) does not make it be read
-        if session.accessed and SESSION_KEY in session and _is_by_hand(request):
+        if session.accessed and auth.SESSION_KEY in session and _is_by_hand(request):
             sessions.note_here(session)
         return response
 

@@ -4,13 +4,20 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.conf import settings as conf
+from django.contrib.auth import HASH_SESSION_KEY
+from django.contrib.auth.hashers import make_password
 from django.test import Client
 from django.utils import timezone
 
+from dispatch.actors import actor_of, actor_signed_in
 from dispatch.live.door import viewers_of
 from gridgov.accounts import sessions
 from gridgov.accounts.models import Session
-from gridgov.common.models import AuditEntry
+from gridgov.common import clock
+from gridgov.common.models import AuditEntry, User
+from personnel.services import end_posting
+from tests.statements import counted
 from tests.worlds import PASSWORD, World
 
 pytestmark = pytest.mark.django_db
@@ -155,3 +162,118 @@ def test_expired_rows_are_cleared(world: World) -> None:
         assert sessions.clear_expired() == 0
         now.shift(timedelta(minutes=31))
         assert sessions.clear_expired() == 1
+
+
+def test_session_its_owner_and_who_he_is_at_work_are_read_in_one_statement(world: World) -> None:
+    client = enter("acceptor")
+    client.get("/here/", **BY_ITSELF)
+    with counted() as found:
+        assert client.get("/here/", **BY_ITSELF).status_code == 204
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"is_active": False},
+        {"password": make_password("Lanzhou-2028", hasher="md5")},
+    ],
+)
+def test_account_that_changed_between_two_requests_is_out(world: World, change: dict[str, object]) -> None:
+    """By nobody's service: the session's row is still there, but its owner is read with it each time."""
+    client = enter("acceptor")
+    assert client.get("/here/", **BY_ITSELF).status_code == 204
+    User.objects.filter(pk=world.people["acceptor"].pk).update(**change)
+    assert Session.objects.filter(user=world.people["acceptor"]).exists()
+    assert client.get("/here/", **BY_ITSELF).status_code == 302
+    assert client.get("/api/v1/me/").status_code == 401
+
+
+def test_session_whose_row_is_gone_or_over_is_out_at_the_next_request(world: World) -> None:
+    client = enter("acceptor")
+    Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
+    assert client.get("/here/", **BY_ITSELF).status_code == 302
+    client = enter("acceptor")
+    Session.objects.all().delete()
+    assert client.get("/here/", **BY_ITSELF).status_code == 302
+
+
+def test_session_that_names_another_user_than_its_row_is_not_answered_by_the_row(world: World) -> None:
+    enter("acceptor")
+    row = Session.objects.get()
+    Session.objects.update(user=world.people["dispatcher"])
+    store = sessions.SessionStore(row.session_key)
+    assert store["_auth_user_id"] == str(world.people["acceptor"].pk)
+    assert store.owner == world.people["dispatcher"]
+    assert sessions.owner_of(store) is None
+
+
+@pytest.mark.parametrize("backends", [[], ["gridgov.admin_access.AdminAccess"]])
+def test_session_of_a_backend_that_is_none_any_more_is_out(world: World, settings, backends: list[str]) -> None:
+    client = enter("acceptor")
+    settings.AUTHENTICATION_BACKENDS = backends
+    assert client.get("/here/", **BY_ITSELF).status_code == 302
+
+
+def test_session_outlives_a_replaced_secret_that_is_still_named(world: World, settings) -> None:
+    client = enter("acceptor")
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another-" + "k" * 42, [conf.SECRET_KEY]
+    before = Session.objects.get().session_key
+    assert client.get("/here/", **BY_ITSELF).status_code == 204
+    row = Session.objects.get()
+    assert row.session_key != before
+    store = sessions.SessionStore(row.session_key)
+    assert store[HASH_SESSION_KEY] == world.people["acceptor"].get_session_auth_hash()
+    settings.SECRET_KEY_FALLBACKS = []
+    assert client.get("/here/", **BY_ITSELF).status_code == 204
+
+
+def test_secret_that_is_named_no_more_ends_sessions(world: World, settings) -> None:
+    client = enter("acceptor")
+    settings.SECRET_KEY = "another-" + "k" * 42
+    assert client.get("/here/", **BY_ITSELF).status_code == 302
+
+
+def test_session_of_nobody_keeps_what_it_holds(world: World) -> None:
+    store = sessions.SessionStore()
+    store["a"] = "b"
+    store.save()
+    again = sessions.SessionStore(store.session_key)
+    assert (again["a"], again.owner, sessions.owner_of(again)) == ("b", None, None)
+    client = Client()
+    client.cookies[conf.SESSION_COOKIE_NAME] = store.session_key
+    assert client.get("/here/", **BY_ITSELF).status_code == 302
+    assert sessions.SessionStore(store.session_key)["a"] == "b"
+    assert dict(sessions.SessionStore("0" * 32).items()) == {}
+
+
+def test_emptied_session_has_no_owner(world: World) -> None:
+    enter("acceptor")
+    store = sessions.SessionStore(Session.objects.get().session_key)
+    assert sessions.owner_of(store) == world.people["acceptor"]
+    store.flush()
+    assert sessions.owner_of(store) is None
+
+
+def test_grants_and_postings_are_those_of_each_request(world: World) -> None:
+    client = enter("acceptor")
+    queue = "/work/accept/"
+    assert client.get(queue).status_code == 200
+    posting = world.people["acceptor"].worker.postings.get()
+    yesterday = clock.local_date(clock.now()) - timedelta(days=1)
+    end_posting(posting=posting, ends_on=yesterday, reason="轮岗")
+    assert client.get(queue).status_code == 403
+    assert client.get("/here/", **BY_ITSELF).status_code == 204
+
+
+def test_what_was_told_of_another_day_is_asked_again(world: World) -> None:
+    enter("duty_chief")
+    store = sessions.SessionStore(Session.objects.get().session_key)
+    user = sessions.owner_of(store)
+    with counted() as found:
+        actor = actor_signed_in(user)
+    assert (found, actor) == ([], actor_of(world.people["duty_chief"]))
+    user.told_on -= timedelta(days=1)
+    with counted() as found:
+        assert actor_signed_in(user) == actor
+    assert len(found) == 1

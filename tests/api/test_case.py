@@ -8,6 +8,7 @@ import time_machine
 
 from dispatch.models import RoutingProposal
 from gridgov.common import clock
+from gridgov.common.models import User
 from incidents.models import DuplicateCandidate
 from tests.worlds import World
 
@@ -150,3 +151,19 @@ def test_tickets_name_their_handlers(world: World) -> None:
     ]
     [row] = world.client("acceptor").get("/api/v1/incidents/").json()["results"]
     assert row["lead"]["name"] == "网格员甲"
+
+
+def test_everybody_in_a_case_has_his_name_or_else_his_login(world: World) -> None:
+    number = world.carry("handled")
+    world.perform(number, "request_verification", "acceptor", verifier=world.people["verifier"].pk)
+    User.objects.filter(username__in=["dispatcher", "verifier"]).update(name="")
+    case = _case(world, number)
+    assert case["reported_by"] == {"id": world.people["acceptor"].pk, "name": "受理甲"}
+    assert case["verifier"] == {"id": world.people["verifier"].pk, "name": "verifier"}
+    [ticket] = case["tickets"]
+    assert (ticket["dispatched_by"], ticket["signed_by"]) == ("dispatcher", "市政经办")
+    assert [a["uploaded_by"] for a in case["attachments"]] == ["市政经办"]
+    assert [entry["actor"] for entry in case["journal"][:6]] == [
+        "受理甲", "受理甲", "值班甲", "dispatcher", "市政经办", "市政经办",
+    ]  # fmt: skip
+    assert case["checker"] is None

@@ -57,7 +57,7 @@ def test_step_without_what_it_needs_names_the_field(world, sign_in):
 
 def test_panel_takes_no_more_statements_than_the_page(world, sign_in, statements):
     number = world.carry("handling")
-    assert statements(sign_in("supervisor"), f"/cases/{number}/") <= 8
+    assert statements(sign_in("supervisor"), f"/cases/{number}/") <= 5
 
 
 def test_undo_is_offered_for_the_step_that_was_done_and_not_for_a_note_after_it(world, sign_in):

@@ -161,4 +161,4 @@ def test_report_of_the_same_thing_is_merged_and_the_desk_is_told(world, sign_in)
 
 def test_desk_form_takes_few_statements(world, sign_in, statements):
     world.report()
-    assert statements(sign_in("acceptor"), "/report/") <= 5
+    assert statements(sign_in("acceptor"), "/report/") <= 3

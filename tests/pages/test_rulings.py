@@ -79,4 +79,4 @@ def test_rulings_take_the_same_statements_for_one_and_three(world, sign_in, stat
     one = statements(client, "/rulings/")
     returned_twice(world)
     returned_twice(world)
-    assert statements(client, "/rulings/") == one <= 5
+    assert statements(client, "/rulings/") == one <= 3
