@@ -59,7 +59,7 @@ def test_sqlite_address_gives_our_backend(url, name):
 
 def test_postgresql_address_is_taken_apart():
     found = env.database("postgres://gov:p%40ss%2F@db.example:5433/grid?sslmode=require")
-    assert found["ENGINE"] == "django.db.backends.postgresql"
+    assert found["ENGINE"] == "gridgov.postgres"
     assert [found[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")] == [
         "grid",
         "gov",
