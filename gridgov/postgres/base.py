@@ -16,6 +16,8 @@ from psycopg2 import errors
 from gridgov.postgres import Statement
 
 _NUMBERS = itertools.count(1)
+#: So many statements are kept on a connection, the last used: each is some 50 to 300 kB of the server's memory.
+KEPT = 120
 
 
 class Call(str):
@@ -33,7 +35,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        #: what the server has prepared on the present connection, by its text
+        #: what the server has prepared on the present connection, the last used last
         self._prepared: dict[Statement, str] = {}
 
     def get_new_connection(self, conn_params: Any) -> Any:
@@ -58,12 +60,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         try:
             return self._called(statement, values)
-        except (base.Database.DatabaseError, base.WrappedDatabaseError) as error:
-            # whatever it was: prepare it anew the next time, under another name
+        except base.WrappedDatabaseError as error:
+            if not isinstance(error.__cause__, errors.FeatureNotSupported | errors.InvalidSqlStatementName):
+                raise
             self._prepared.pop(statement, None)
-            cause = error.__cause__ or error
-            stale = isinstance(cause, errors.FeatureNotSupported | errors.InvalidSqlStatementName)
-            if not stale or self.in_atomic_block:
+            if self.in_atomic_block:
                 raise
         return self._called(statement, values)
 
@@ -71,15 +72,21 @@ class DatabaseWrapper(base.DatabaseWrapper):
         marks = f"({', '.join(['%s'] * len(values))})" if values else ""
         with self.cursor() as cursor:
             # after the cursor: it may have been a new connection that it got
-            name = self._prepared.get(statement)
-            if name is None:
-                name = f"gg_{next(_NUMBERS)}"
-                kinds = f"({', '.join(statement.kinds)})" if statement.kinds else ""
-                text = statement.text.replace("%", "%%") if values else statement.text
-                sent = Call(f"PREPARE {name}{kinds} AS {text}; EXECUTE {name}{marks}")
-            else:
-                sent = Call(f"EXECUTE {name}{marks}")
+            name = self._prepared.pop(statement, "") or self._prepare(cursor, statement)
+            self._prepared[statement] = name
+            sent = Call(f"EXECUTE {name}{marks}")
             sent.means = statement.text
             cursor.execute(sent, values or None)
-            self._prepared[statement] = name
             return cursor.rowcount, cursor.fetchall() if cursor.description else []
+
+    def _prepare(self, cursor: Any, statement: Statement) -> str:
+        """The statement's name on this connection. The one that was not used for the longest time makes room for it."""
+        name = f"gg_{next(_NUMBERS)}"
+        forgotten = ""
+        if len(self._prepared) >= KEPT:
+            forgotten = f"DEALLOCATE {self._prepared.pop(next(iter(self._prepared)))}; "
+        kinds = f"({', '.join(statement.kinds)})" if statement.kinds else ""
+        # not Django's cursor, which would tell it as a statement of its own
+        with self.wrap_database_errors:
+            cursor.cursor.execute(f"{forgotten}PREPARE {name}{kinds} AS {statement.text}")
+        return name

@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError, connection
 from django.db.utils import ProgrammingError
 
-from gridgov.postgres import Statement
+from gridgov.postgres import Statement, base
 
 pytestmark = [
     pytest.mark.django_db,
@@ -69,6 +69,17 @@ def test_rows_that_were_written_are_counted(another):
     assert another.run_prepared(Statement("UPDATE kept SET a = $1 WHERE a = $2 RETURNING a"), [3, 1]) == (1, [(3,)])
 
 
+def test_server_keeps_no_more_than_the_last_used(another, monkeypatch):
+    monkeypatch.setattr(base, "KEPT", 3)
+    for number in (1, 2, 3, 1, 4, 5):
+        assert fetched(another, Statement(f"SELECT {number} + $1", ("bigint",)), [1]) == [(number + 1,)]
+    kept = asked(another, "SELECT statement FROM pg_prepared_statements ORDER BY prepare_time")
+    assert [text.split(" AS ")[1][:8] for (text,) in kept] == ["SELECT 1", "SELECT 4", "SELECT 5"]
+    # what it forgot by itself does not stand in the way of another
+    asked(another, "DEALLOCATE ALL")
+    assert fetched(another, Statement("SELECT 6 + $1", ("bigint",)), [1]) == [(7,)]
+
+
 def test_statement_that_the_server_forgot_is_prepared_again(another):
     one = Statement("SELECT $1", ("bigint",))
     fetched(another, one, [1])
@@ -99,9 +110,11 @@ def test_faulty_statement_says_so_each_time(another):
 
 def test_failed_values_do_not_spoil_the_statement(another):
     share = Statement("SELECT 10 / $1", ("bigint",))
-    with pytest.raises(DatabaseError):
-        fetched(another, share, [0])
+    for _time in range(3):
+        with pytest.raises(DatabaseError):
+            fetched(another, share, [0])
     assert fetched(another, share, [5]) == [(2,)]
+    assert asked(another, "SELECT count(*) FROM pg_prepared_statements") == [(1,)]
 
 
 def test_connection_that_the_server_ended_is_found_out_without_a_statement(another):
