@@ -145,7 +145,7 @@ def _prepared(
             at += count
         return finish(cases)
 
-    made = PreparedRows(build, **{f"v{n}": _kind(value) for n, value in enumerate(values)})
+    made = PreparedRows(build, planned=False, **{f"v{n}": _kind(value) for n, value in enumerate(values)})
     with _guard:
         if len(_held) >= KEPT:
             _held.clear()

@@ -52,11 +52,13 @@ class Prepared:
 
     ``build`` takes one keyword argument a name of ``kinds`` and returns the queryset. It must not look at the values
     (no lists, no conditions): they are markers. ``kinds``: int, float, str, date or
-    datetime for each name.
+    datetime for each name. ``planned`` once on PostgreSQL, for any values: right where they are keys. What finds few rows
+    for one value and half the table for another is planned anew for each (False).
     """
 
-    def __init__(self, build: Callable[..., QuerySet[Any]], **kinds: type) -> None:
+    def __init__(self, build: Callable[..., QuerySet[Any]], *, planned: bool = True, **kinds: type) -> None:
         self._build = build
+        self._planned = planned
         self._kinds = kinds
         self._held = threading.local()
 
@@ -109,7 +111,7 @@ class Prepared:
 
     def _statement(self, sql: str, slots: _Slots) -> Statement | None:
         """The query as the server keeps it: the values open, what is constant within."""
-        if connection.vendor != "postgresql" or not settings.PREPARED_STATEMENTS:
+        if connection.vendor != "postgresql" or not (self._planned and settings.PREPARED_STATEMENTS):
             return None
         names = [name for name, _constant in slots if name is not None]
         marks = (f"${position}" for position in range(1, len(names) + 1))
