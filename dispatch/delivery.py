@@ -109,7 +109,7 @@ def _due(limit: int) -> Prepared:
         found = _undelivered().filter(due, ~Exists(held), parked_at__isnull=True)
         return found.order_by("next_try_at", "id").only("incident_id")[:limit]
 
-    return Prepared(entries_due, now=datetime)
+    return Prepared(entries_due, planned=False, now=datetime)
 
 
 def _until() -> Any:
@@ -162,7 +162,7 @@ def _oldest_entries(ids: str) -> Any:
     return with_cases(rows.order_by("incident_id"))
 
 
-_OLDEST = Prepared(_oldest_entries, ids=str)
+_OLDEST = Prepared(_oldest_entries, planned=False, ids=str)
 
 
 # --- bringing -----------------------------------------------------------------------------------------------------
