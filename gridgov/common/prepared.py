@@ -52,8 +52,8 @@ class Prepared:
 
     ``build`` takes one keyword argument a name of ``kinds`` and returns the queryset. It must not look at the values
     (no lists, no conditions): they are markers. ``kinds``: int, float, str, date or datetime for each name.
-    ``planned``: PostgreSQL plans it once for any values, which is right where they are keys. What finds few rows for one
-    value and half the table for another is planned anew each time (False).
+    ``planned``: PostgreSQL plans it once for any values, which is right where they are keys. What finds few rows for
+    one value and half the table for another is planned anew each time (False).
     """
 
     def __init__(self, build: Callable[..., QuerySet[Any]], *, planned: bool = True, **kinds: type) -> None:
