@@ -239,6 +239,8 @@ class Incident(models.Model):
             models.Index(fields=["city", "status", "-id"], name="incident_city"),
             models.Index(fields=["district", "status", "-id"], name="incident_district"),
             models.Index(fields=["street", "status", "-id"], name="incident_street"),
+            models.Index(fields=["district", "-id"], name="incident_district_newest"),
+            models.Index(fields=["street", "-id"], name="incident_street_newest"),
             models.Index(fields=["community", "status", "-id"], name="incident_community"),
             models.Index(fields=["grid", "status", "-id"], name="incident_grid"),
             models.Index(fields=["holder", "due_at", "id"], condition=Q(ended_at__isnull=True), name="incident_queue"),

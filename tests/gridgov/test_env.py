@@ -67,12 +67,17 @@ def test_postgresql_address_is_taken_apart():
         "db.example",
         "5433",
     ]
-    assert found["OPTIONS"] == {"sslmode": "require", "connect_timeout": "5"}
+    assert found["OPTIONS"] == {"sslmode": "require", "connect_timeout": "5", "options": "-c jit=off"}
     assert found["CONN_MAX_AGE"] > 0
 
 
 def test_patience_with_a_server_that_does_not_answer_can_be_set():
-    assert env.database("postgres://gov@db/grid?connect_timeout=2")["OPTIONS"] == {"connect_timeout": "2"}
+    assert env.database("postgres://gov@db/grid?connect_timeout=2")["OPTIONS"]["connect_timeout"] == "2"
+
+
+def test_address_has_the_last_word_on_the_servers_own_settings():
+    found = env.database("postgres://gov@db/grid?options=-c%20jit%3Don", statement_timeout_ms=9)["OPTIONS"]
+    assert found["options"] == "-c jit=off -c jit=on -c statement_timeout=9"
 
 
 @pytest.mark.parametrize(
