@@ -165,7 +165,9 @@ def test_backup_whose_counts_or_photos_do_not_agree_is_found(loaded, tmp_path):
 def test_address_of_a_database_is_read_as_it_was_written():
     where = {"NAME": "a/b", "USER": "g@x", "PASSWORD": "p:/@", "HOST": "/var/run/postgresql", "PORT": "", "OPTIONS": {}}
     read = env.database(backups._address(where))
-    assert {name: read[name] for name in where} == where | {"PORT": "5432", "OPTIONS": {"connect_timeout": "5"}}
+    assert {name: read[name] for name in where} == where | {
+        "PORT": "5432", "OPTIONS": {"connect_timeout": "5", "options": "-c jit=off"},
+    }  # fmt: skip
 
 
 def test_folder_that_is_no_backup_is_refused(tmp_path):

@@ -20,7 +20,9 @@ from django.test import Client
 from django.utils import translation
 from django.utils.translation import trans_real
 
-from gridgov.common import reference, work_calendar
+from dispatch import clock_words, offers, selectors
+from dispatch.api import shapes
+from gridgov.common import labels, reference, work_calendar
 from gridgov.common.models import AuditEntry, ReferenceRevision, User
 from incidents import triggers
 from incidents.models import JournalEntry
@@ -70,12 +72,24 @@ def make_foreign() -> None:
     work_calendar.forget()
 
 
+def forget_words() -> None:
+    """Words are remembered by language: none of this English stays, and none of the real one is seen."""
+    for remembered in (
+        labels.label, clock_words._described, clock_words._explained, offers._said, selectors._entry_label,
+        selectors._role_label, selectors._nobody, shapes._labelled,
+    ):  # fmt: skip
+        remembered.cache_clear()
+
+
 @pytest.fixture
-def other_language(monkeypatch: pytest.MonkeyPatch) -> None:
+def other_language(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """English is what is left of a text without its Chinese characters; the placeholders stay, a context does not."""
     english = trans_real.translation("en")
     monkeypatch.setattr(english, "gettext", lambda text: HAN.sub("x", text.rpartition("\x04")[2]))
     monkeypatch.setattr(english, "ngettext", lambda one, many, n: HAN.sub("x", one if n == 1 else many))
+    forget_words()
+    yield
+    forget_words()
 
 
 @pytest.fixture
