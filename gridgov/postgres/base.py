@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db.backends.postgresql import base
 from psycopg2 import errors
+from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from gridgov.postgres import Statement
 
@@ -44,10 +45,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def is_usable(self) -> bool:
         """Whether the connection can be used. It is asked by a statement only where the server has sent something."""
-        if self.connection is None or self.connection.closed:
+        raw = self.connection
+        if raw is None or raw.closed or raw.get_transaction_status() == TRANSACTION_STATUS_INERROR:
             return False
         waiting = select.poll()
-        waiting.register(self.connection.fileno(), select.POLLIN)
+        waiting.register(raw.fileno(), select.POLLIN)
         return not waiting.poll(0) or super().is_usable()
 
     def run_prepared(self, statement: Statement, values: Sequence[Any]) -> tuple[int, list[tuple[Any, ...]]]:

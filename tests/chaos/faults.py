@@ -30,19 +30,20 @@ class Fault:
         self.struck = False
 
     def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        verb = sql.lstrip().partition(" ")[0].upper()
+        said = str(sql)  # of a prepared one what it means
+        verb = said.lstrip().partition(" ")[0].upper()
         if self.struck and self.death:
             if verb in UNDOES:
                 return execute(sql, params, many, context)
             raise Death(verb)
-        writes = verb in WRITES or (verb == "WITH" and " UPDATE " in sql)
+        writes = verb in WRITES or (verb == "WITH" and " UPDATE " in said)
         # the end of each transaction of the work is a point, too: within the test's own it is a savepoint
         if writes or verb == "RELEASE":
             self.writes += 1
             if self.writes == self.at:
                 self.struck = True
                 # an error at the end must look like one of the database, or Django leaves the savepoint as it is
-                raise Death(sql[:60]) if self.death and writes else OperationalError("ended by the test")
+                raise Death(said[:60]) if self.death and writes else OperationalError("ended by the test")
         return execute(sql, params, many, context)
 
 

@@ -25,7 +25,7 @@ def met_before(word: str, table: str, work, other) -> tuple[object, object]:
     thread = threading.Thread(target=run)
 
     def begins(execute, sql, params, many, context):
-        if not thread.ident and sql.startswith(word) and table in sql:
+        if not thread.ident and str(sql).startswith(word) and table in str(sql):
             thread.start()
             thread.join(2)
         return execute(sql, params, many, context)
