@@ -60,12 +60,9 @@ def insert_new(rows: Sequence[Model]) -> None:
     such fields (``auto_now``, ``db_default``) is refused.
     """
     model = type(rows[0])
-    sql, names = _new_sql(model, len(rows), connection.vendor)
-    makers = _makers(model, connection.vendor)
+    sql, columns = _new_sql(model, len(rows), connection.vendor)
     values = [
-        value if make is None else make(value)
-        for row in rows
-        for value, make in zip([row.__dict__[name] for name in names], makers, strict=True)
+        row.__dict__[name] if make is None else make(row.__dict__[name]) for row in rows for name, make in columns
     ]
     _count, keys = _run(sql, values)
     for row, (key,) in zip(rows, keys, strict=True):
@@ -104,19 +101,23 @@ def _by_column(model: type[Model], names: Sequence[str], rows: Sequence[tuple[An
     """The values of all rows in order, those of a column made ready by one function."""
     columns = list(zip(*rows, strict=True))
     ready = [
-        column if (make := _maker(_field(model, name))) is None else [make(value) for value in column]
+        column if (make := _maker(_field(model, name), connection.vendor)) is None else [make(v) for v in column]
         for name, column in zip(names, columns, strict=True)
     ]
     return [value for row in zip(*ready, strict=True) for value in row]
 
 
-def _maker(field: Any) -> Callable[[Any], Any] | None:
-    if isinstance(field, JSONField):
+@lru_cache(maxsize=512)
+def _maker(field: Any, vendor: str) -> Callable[[Any], Any] | None:
+    """What makes a value of the field ready for the database; None where it is so. The rare kinds go the ORM's way."""
+    stored = field.target_field if field.is_relation else field
+    if isinstance(stored, JSONField):
         return _as_json
-    if isinstance(field, DateTimeField):
-        adapt = connection.ops.adapt_datetimefield_value
-        return lambda value: None if value is None else adapt(value)
-    return None
+    if isinstance(stored, DateTimeField):
+        return lambda value: None if value is None else connection.ops.adapt_datetimefield_value(value)
+    if isinstance(stored, CharField | TextField | IntegerField | BooleanField | FloatField):
+        return None
+    return lambda value: field.get_db_prep_save(value, connection)
 
 
 def _as_json(value: Any) -> str | None:
@@ -130,7 +131,7 @@ def _field(model: type[Model], name: str) -> Any:
 
 def _stored(model: type[Model], name: str, value: Any) -> Any:
     value = value.pk if isinstance(value, Model) else value
-    make = _maker_of(model, name, connection.vendor)
+    make = _maker(_field(model, name), connection.vendor)
     return value if make is None else make(value)
 
 
@@ -163,32 +164,14 @@ def _new_fields(model: type[Model]) -> list[Any]:
     return fields
 
 
-@lru_cache(maxsize=128)
-def _makers(model: type[Model], vendor: str) -> tuple[Callable[[Any], Any] | None, ...]:
-    return tuple(_maker_of_any(field) for field in _new_fields(model))
-
-
 @lru_cache(maxsize=512)
-def _maker_of(model: type[Model], name: str, vendor: str) -> Callable[[Any], Any] | None:
-    return _maker_of_any(_field(model, name))
-
-
-def _maker_of_any(field: Any) -> Callable[[Any], Any] | None:
-    """As :func:`_maker` for fields of any kind: those that are not as the database takes them go the ORM's way."""
-    stored = field.target_field if field.is_relation else field
-    if isinstance(stored, JSONField | DateTimeField):
-        return _maker(stored)
-    if isinstance(stored, CharField | TextField | IntegerField | BooleanField | FloatField):
-        return None
-    return lambda value: field.get_db_prep_save(value, connection)
-
-
-@lru_cache(maxsize=512)
-def _new_sql(model: type[Model], count: int, vendor: str) -> tuple[str, tuple[str, ...]]:
+def _new_sql(
+    model: type[Model], count: int, vendor: str
+) -> tuple[str, tuple[tuple[str, Callable[[Any], Any] | None], ...]]:
+    """The statement, and for each of its columns the attribute and what makes its value ready."""
     fields = _new_fields(model)
-    names = tuple(field.name for field in fields)
-    returning = f" RETURNING {_column(model, 'pk')}"
-    return _insert_sql(model, names, count) + returning, tuple(field.attname for field in fields)
+    sql = _insert_sql(model, tuple(field.name for field in fields), count)
+    return f"{sql} RETURNING {_column(model, 'pk')}", tuple((field.attname, _maker(field, vendor)) for field in fields)
 
 
 @lru_cache(maxsize=512)
