@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import F, Max, QuerySet
 
 from gridgov.common import deadlocks
 from gridgov.common.plain_update import insert_rows
@@ -306,7 +306,7 @@ def _restated(number: str, entry: JournalEntry, digest: str) -> dict[str, Any]:
 def verify(*, number: str | None = None, cases: QuerySet[Incident] | None = None, batch: int = 500) -> Verdict:
     """Every chain, every text and (for the whole journal) every checkpoint is worked out again and compared.
 
-    Of one case by its number, of ``cases``, or of all.
+    Of one case by its number, of ``cases``, or of all. Cases may go on meanwhile: each is read with its entries at once.
     """
     verdict = Verdict()
     whole = number is None and cases is None
@@ -320,12 +320,18 @@ def verify(*, number: str | None = None, cases: QuerySet[Incident] | None = None
             break
         last_id = heads[-1][0]
         by_case: dict[int, list[JournalEntry]] = {pk: [] for pk, *_ in heads}
-        for entry in JournalEntry.objects.filter(incident__in=list(by_case)).order_by("incident_id", "seq"):
+        # the head again, by the statement that reads the entries: the case may have grown since the first
+        found = JournalEntry.objects.filter(incident__in=list(by_case)).annotate(
+            case_seq=F("incident__head_seq"), case_mac=F("incident__head_mac")
+        )
+        for entry in found.order_by("incident_id", "seq"):
             by_case[entry.incident_id].append(entry)
         for pk, case_number, seq, mac in heads:
+            entries = by_case[pk]
+            head = (entries[-1].case_seq, entries[-1].case_mac) if entries else (seq, mac)
             verdict.incident_count += 1
-            verdict.entry_count += len(by_case[pk])
-            verdict.faults += _faults_of_case(case_number, (seq, mac), by_case[pk])
+            verdict.entry_count += len(entries)
+            verdict.faults += _faults_of_case(case_number, head, entries)
     if whole:
         _verify_checkpoints(verdict)
     return verdict

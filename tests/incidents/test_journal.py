@@ -81,6 +81,23 @@ def test_same_words_have_another_digest_in_another_entry():
     assert journal.text_digest("A", 1, "") == ""
 
 
+def test_case_that_grows_while_it_is_proved_is_no_fault(world):
+    """Found by the chaos run of seed 10: a step of the ladder came between the case's row and its entries."""
+    number = world.carry("filed")
+    grown: list[str] = []
+
+    def between(execute, sql, params, many, context):
+        if not grown and 'FROM "incidents_journalentry"' in str(sql):
+            grown.append(str(sql))
+            world.perform(number, "note", "acceptor", note="又来电")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(between):
+        verdict = journal.verify()
+    assert grown
+    assert (verdict.faults, verdict.entry_count) == ([], 4)
+
+
 def test_blanked_text_leaves_the_chain_whole(world):
     number = world.carry("filed", description="家门口有垃圾")
     JournalEntry.objects.filter(incident__number=number).update(text="")
