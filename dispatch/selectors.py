@@ -342,23 +342,6 @@ def with_lead(cases: QuerySet[Incident]) -> QuerySet[Incident]:
     )
 
 
-def handled_by(cases: QuerySet[Incident], department_ids: Iterable[int]) -> QuerySet[Incident]:
-    """The cases with a live ticket of one of the departments."""
-    live = Ticket.objects.filter(incident=OuterRef("pk"), state__in=Ticket.LIVE, department__in=sorted(department_ids))
-    return cases.filter(Exists(live))
-
-
-def concerning(cases: QuerySet[Incident], by: Actor) -> QuerySet[Incident]:
-    """The cases that are ``by``'s own: to check, to verify, on a ticket of his, or reported by him."""
-    # as one set of ids: of conditions joined by "or" no index can be used, and all cases were walked through
-    own = [Incident.objects.filter(**{column: by.user_id}) for column in ("reported_by", "checker", "verifier")]
-    ids = [found.order_by().values("pk") for found in own]
-    mine = _tickets_held(by)
-    if mine is not None:
-        ids.append(Ticket.objects.filter(mine, state__in=Ticket.LIVE).order_by().values("incident"))
-    return cases.filter(pk__in=ids[0].union(*ids[1:]))
-
-
 def _tickets_held(by: Actor) -> Q | None:
     mine = Q(worker=by.worker_id) if by.worker_id is not None else Q()
     if by.department_ids:

@@ -306,7 +306,7 @@ def _restated(number: str, entry: JournalEntry, digest: str) -> dict[str, Any]:
 def verify(*, number: str | None = None, cases: QuerySet[Incident] | None = None, batch: int = 500) -> Verdict:
     """Every chain, every text and (for the whole journal) every checkpoint is worked out again and compared.
 
-    Of one case by its number, of ``cases``, or of all. Cases may go on meanwhile: each is read with its entries at once.
+    Of one case by its number, of ``cases``, or of all. Cases may go on meanwhile.
     """
     verdict = Verdict()
     whole = number is None and cases is None

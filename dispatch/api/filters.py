@@ -1,26 +1,24 @@
 """The conditions of a list of cases out of its query: each known, typed and bounded, each fault named."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from dispatch.actors import Actor
-from dispatch.case_list import Part, in_area
-from dispatch.selectors import concerning, handled_by
+from dispatch.case_list import Part, handled_by, in_area, one_of, own
 from gridgov.common.api import flag, moment, whole
 from gridgov.common.errors import FieldError
 from grids.models import LEVEL_NAMES
 from grids.spatial import AreaRecord, areas
 from incidents.catalogue import catalogue
-from incidents.models import Incident
 from incidents.workflow import OPEN, STAGE_OF, Stage, Status
 from personnel.selectors import department_tree
 
 TEXT_LIMIT = 50
+NUMBER_LIMIT = 24
 _NUMBER = re.compile(r"^[0-9A-Z]{6}[0-9A-Z]{0,18}$")
 
 
@@ -50,31 +48,20 @@ def _by_area(text: str, by: Actor) -> Part:
     return in_area(find_area(text))
 
 
-def _one_of(column: str, values: Sequence[Any]) -> Part:
-    name = f"{column}__in" if len(values) != 1 else column
-
-    def build(cases: QuerySet[Incident], *given: Any) -> QuerySet[Incident]:
-        return cases.filter(**{name: list(given) if len(given) != 1 else given[0]})
-
-    return Part((column, len(values)), tuple(values), build)
-
-
 def _by_status(text: str, by: Actor) -> Part:
     wanted = text.split(",")
     for status in wanted:
         if status not in Status.values:
             raise FieldError("status", _("没有这个状态：%(text)s") % {"text": status[:40]})
-    return _one_of("status", list(dict.fromkeys(wanted)))
+    return one_of("status", list(dict.fromkeys(wanted)), indexed_in_areas=True)
 
 
 def _by_stage(text: str, by: Actor) -> Part:
     if text not in Stage.values:
         raise FieldError("stage", _("没有这个环节：%(text)s") % {"text": text[:40]})
     # what has ended is in no stage any more, but for what waits for its evaluation
-    return _one_of(
-        "status",
-        [s.value for s, stage in STAGE_OF.items() if stage == text and (s in OPEN or stage is Stage.EVALUATE)],
-    )
+    statuses = [s.value for s, stage in STAGE_OF.items() if stage == text and (s in OPEN or stage is Stage.EVALUATE)]
+    return one_of("status", statuses, indexed_in_areas=True)
 
 
 def _by_category(text: str, by: Actor) -> Part:
@@ -83,7 +70,7 @@ def _by_category(text: str, by: Actor) -> Part:
     if found is None:
         raise FieldError("category", _("没有这个类别：%(code)s") % {"code": text[:40]})
     below = [c.id for c in book.categories(found.id)] if found.parent_id is None else []
-    return _one_of("category_id", [found.id, *below])
+    return one_of("category_id", [found.id, *below])
 
 
 def _by_department(text: str, by: Actor) -> Part:
@@ -94,23 +81,33 @@ def _by_department(text: str, by: Actor) -> Part:
     if len(found) != 1:
         known = _("“%(text)s”可指多个部门，请用部门编号") if found else _("没有这个部门：%(text)s")
         raise FieldError("department", known % {"text": text[:40]})
-    ids = tree.below(found.pop())
-    return Part(None, (), lambda cases: handled_by(cases, ids))
+    return handled_by(tree.below(found.pop()))
 
 
 def _by_text(text: str, by: Actor) -> Part:
     words = text.strip()
     if not 2 <= len(words) <= TEXT_LIMIT:
         raise FieldError("text", _("查找文字须为2到%(limit)d字") % {"limit": TEXT_LIMIT})
-    if _NUMBER.match(words.upper()):
-        return Part(None, (), lambda cases: cases.filter(number__startswith=words.upper()))
+    if looks_for_number({"text": words}):
+        return _numbered(words.upper())
     said = Q(address__icontains=words) | Q(description__icontains=words)
     return Part(None, (), lambda cases: cases.filter(said))
 
 
+def _numbered(beginning: str) -> Part:
+    # numbers are figures and capitals: the bounds are what an index in the order of numbers goes by
+    bounds = {"number__gte": beginning, "number__lte": beginning + "Z" * (NUMBER_LIMIT - len(beginning))}
+    return Part(None, (), lambda cases: cases.filter(number__startswith=beginning, **bounds))
+
+
 def looks_for_words(given: Mapping[str, str]) -> bool:
     """Whether the query looks for words in texts, for which there is no index."""
-    return "text" in given and not _NUMBER.match(given["text"].strip().upper())
+    return "text" in given and not looks_for_number(given)
+
+
+def looks_for_number(given: Mapping[str, str]) -> bool:
+    """Whether the query's text is the beginning of a number."""
+    return "text" in given and _NUMBER.match(given["text"].strip().upper()) is not None
 
 
 _SIMPLE: Mapping[str, Callable[[str, Actor], Part]] = {
@@ -155,7 +152,7 @@ def parts_of(given: Mapping[str, str], by: Actor, *, now: datetime) -> list[Part
         else:
             parts.append(Part("in_time", (now,), lambda cases, at: cases.exclude(_late(at))))
     if "mine" in given and flag("mine", given["mine"]):
-        parts.append(Part(None, (), lambda cases: concerning(cases, by)))
+        parts.append(own(by))
     return parts
 
 

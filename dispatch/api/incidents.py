@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, Q, QuerySet, Subquery
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -13,8 +13,8 @@ from rest_framework.views import APIView
 
 from dispatch import loop, reporters, requests
 from dispatch.api import answers, bodies, shapes
-from dispatch.api.filters import CASE_FILTERS, ORDERS, looks_for_words, order_of, parts_of
-from dispatch.case_list import Part, rows_of, scope_of_lists
+from dispatch.api.filters import CASE_FILTERS, ORDERS, looks_for_number, looks_for_words, order_of, parts_of
+from dispatch.case_list import Part, not_secret, rows_of, scope_of_lists
 from dispatch.models import Request as Asked
 from dispatch.selectors import case_view
 from gridgov.common import clock
@@ -30,6 +30,8 @@ _PAGES = {
     "due": Keyset("due_at"),
     # of a span of time: by when they were received, which an index finds, and ids follow but for imported cases
     "received": Keyset("received_at", descending=True, nullable=False),
+    # of a number's beginning: by numbers, which an index finds; within a place the newest day is the highest
+    "number": Keyset("number", descending=True, nullable=False),
 }
 
 PAGING = [
@@ -58,9 +60,15 @@ _FILTERS = [
 
 
 def _after(page: Keyset, at: datetime | None, pk: int) -> Part:
+    if page is _PAGES["number"]:
+        return Part("after_number", (pk,), _number_below)
     if at is None or not page.column:
         return Part("after", (pk,), lambda cases, pk: cases.filter(page.beyond((None, pk))))
     return Part("after_at", (at, pk), lambda cases, at, pk: cases.filter(page.beyond((at, pk))))
+
+
+def _number_below(cases: QuerySet[Incident], pk: int) -> QuerySet[Incident]:
+    return cases.filter(number__lt=Subquery(Incident.objects.filter(pk=pk).order_by().values("number")))
 
 
 Mark = tuple[datetime | None, int]
@@ -146,13 +154,15 @@ class Incidents(APIView):
         given = only(request, (*CASE_FILTERS, *PAGE_PARAMETERS))
         by, now = request.actor, clock.now()
         order = order_of(given)
-        # a person's own cases may lie outside his area
+        # a person's own cases may lie outside his area, and he sees all of them
         is_mine = "mine" in given and flag("mine", given["mine"])
         if order == "newest" and ("received_from" in given or "received_to" in given):
             order = "received"
+        elif order == "newest" and looks_for_number(given):
+            order = "number"
         page = _PAGES[order]
         size, mark = page.size(given), page.mark(given)
-        scope = scope_of_lists(by, wide=is_mine)
+        scope = not_secret(by) if is_mine and by.user_id is not None else scope_of_lists(by)
         parts = [scope, *parts_of(given, by, now=now)]
         if mark is not None and order != "due":
             parts.append(_after(page, *mark))

@@ -33,10 +33,22 @@ class Ticket(models.Model):
     is_lead = models.BooleanField(_("主办"), default=True)
     is_final = models.BooleanField(_("裁定（不得退单）"), default=False)
     department = models.ForeignKey(
-        Department, verbose_name=_("部门"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        Department,
+        verbose_name=_("部门"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
     )
     worker = models.ForeignKey(
-        Worker, verbose_name=_("人员"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        Worker,
+        verbose_name=_("人员"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
     )
     state = models.CharField(_("状态"), max_length=10, choices=State, default=State.OPEN)
     round = models.PositiveIntegerField(_("轮次"), default=1)
@@ -92,6 +104,14 @@ class Ticket(models.Model):
         indexes = [
             models.Index(fields=["incident", "id"], name="ticket_incident"),
             models.Index(fields=["department", "state", "due_at"], name="ticket_inbox"),
+            # a handler's cases, and those that are on him now, newest first
+            models.Index(fields=["department", "-incident"], name="ticket_department"),
+            models.Index(
+                fields=["department", "-incident"],
+                condition=Q(state__in=["open", "signed"]),
+                name="ticket_department_live",
+            ),
+            models.Index(fields=["worker", "-incident"], name="ticket_worker"),
         ]
 
     def __str__(self) -> str:

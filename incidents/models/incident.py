@@ -4,7 +4,8 @@ import secrets
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Right
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -35,6 +36,11 @@ class Reporter(models.Model):
     class Meta:
         verbose_name = _("上报人")
         verbose_name_plural = _("上报人")
+
+        indexes = [
+            # of a phone the last four figures are looked for (dispatch.finding)
+            models.Index(Right("phone", 4), condition=~Q(phone=""), name="reporter_phone_tail"),
+        ]
 
     def __str__(self) -> str:
         return f"#{self.pk}"
@@ -99,6 +105,7 @@ class Incident(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
         verbose_name=_("登记人"),
+        db_index=False,
     )
 
     city = models.ForeignKey(Area, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -122,6 +129,7 @@ class Incident(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
         verbose_name=_("核实人"),
+        db_index=False,
     )
     verifier = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -130,6 +138,7 @@ class Incident(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
         verbose_name=_("核查人"),
+        db_index=False,
     )
     on_site_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -257,6 +266,11 @@ class Incident(models.Model):
                 fields=["street", "due_at", "id"], condition=Q(due_at__isnull=False), name="incident_street_timed"
             ),
             models.Index(fields=["lon", "lat"], condition=Q(ended_at__isnull=True), name="incident_open_position"),
+            models.Index(fields=["reported_by", "-id"], name="incident_reported_by"),
+            models.Index(fields=["checker", "-id"], condition=Q(checker__isnull=False), name="incident_checker"),
+            models.Index(fields=["verifier", "-id"], condition=Q(verifier__isnull=False), name="incident_verifier"),
+            # of a number the last four figures are looked for (dispatch.finding)
+            models.Index(Right("number", 4), F("id").desc(), name="incident_number_tail"),
             models.Index(fields=["category", "received_at"], name="incident_category"),
             models.Index(fields=["category", "-id"], name="incident_category_newest"),
             models.Index(fields=["received_at", "id"], name="incident_received"),

@@ -67,7 +67,8 @@ def test_postgresql_address_is_taken_apart():
         "db.example",
         "5433",
     ]
-    assert found["OPTIONS"] == {"sslmode": "require", "connect_timeout": "5", "options": "-c jit=off"}
+    options = "-c jit=off -c random_page_cost=1.1"
+    assert found["OPTIONS"] == {"sslmode": "require", "connect_timeout": "5", "options": options}
     assert found["CONN_MAX_AGE"] > 0
 
 
@@ -77,7 +78,7 @@ def test_patience_with_a_server_that_does_not_answer_can_be_set():
 
 def test_address_has_the_last_word_on_the_servers_own_settings():
     found = env.database("postgres://gov@db/grid?options=-c%20jit%3Don", statement_timeout_ms=9)["OPTIONS"]
-    assert found["options"] == "-c jit=off -c jit=on -c statement_timeout=9"
+    assert found["options"] == "-c jit=off -c random_page_cost=1.1 -c jit=on -c statement_timeout=9"
 
 
 @pytest.mark.parametrize(
