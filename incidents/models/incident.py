@@ -250,8 +250,9 @@ class Incident(models.Model):
             models.Index(fields=["street", "status", "-id"], name="incident_street"),
             models.Index(fields=["district", "-id"], name="incident_district_newest"),
             models.Index(fields=["street", "-id"], name="incident_street_newest"),
-            models.Index(fields=["community", "status", "-id"], name="incident_community"),
-            models.Index(fields=["grid", "status", "-id"], name="incident_grid"),
+            # within a community or a grid there are few enough to look for a status among them
+            models.Index(fields=["community", "-id"], name="incident_community_newest"),
+            models.Index(fields=["grid", "-id"], name="incident_grid_newest"),
             models.Index(fields=["holder", "due_at", "id"], condition=Q(ended_at__isnull=True), name="incident_queue"),
             models.Index(
                 fields=["district", "due_at", "id"], condition=Q(ended_at__isnull=True), name="incident_district_due"
