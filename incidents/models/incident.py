@@ -254,6 +254,7 @@ class Incident(models.Model):
             models.Index(fields=["community", "-id"], name="incident_community_newest"),
             models.Index(fields=["grid", "-id"], name="incident_grid_newest"),
             models.Index(fields=["holder", "due_at", "id"], condition=Q(ended_at__isnull=True), name="incident_queue"),
+            models.Index(fields=["city", "due_at", "id"], condition=Q(ended_at__isnull=True), name="incident_city_due"),
             models.Index(
                 fields=["district", "due_at", "id"], condition=Q(ended_at__isnull=True), name="incident_district_due"
             ),
