@@ -189,16 +189,14 @@ def _newest_of_each(
     ``limit`` of each value, it goes to each in the index; together they are the ids in which the list is looked for.
     """
     is_few = any(part.few for part in parts)
-    fit = [part for part in parts if 1 < len(part.either) <= MOST_BRANCHES or part.shape == ("handled", 1)]
-    fit = [part for part in fit if part.indexed_in_areas or not is_few]
+    fit = [part for part in parts if 0 < len(part.either) <= MOST_BRANCHES and (part.indexed_in_areas or not is_few)]
     if not fit or not connection.features.supports_slicing_ordering_in_compound:
         return parts
     split = fit[-1]
     others = [part for part in parts if part is not split]
-    counts = [len(part.values) for part in others]
 
     def build(cases: QuerySet[Incident], *given: Any) -> QuerySet[Incident]:
-        at = sum(counts)
+        at = sum(len(part.values) for part in others)
         branches = []
         for one in split.either:
             found = one.build(_applied(others, given), *given[at : at + len(one.values)])

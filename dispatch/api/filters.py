@@ -88,10 +88,14 @@ def _by_text(text: str, by: Actor) -> Part:
     words = text.strip()
     if not 2 <= len(words) <= TEXT_LIMIT:
         raise FieldError("text", _("查找文字须为2到%(limit)d字") % {"limit": TEXT_LIMIT})
-    if looks_for_number({"text": words}):
+    if _is_number(words):
         return _numbered(words.upper())
     said = Q(address__icontains=words) | Q(description__icontains=words)
     return Part(None, (), lambda cases: cases.filter(said))
+
+
+def _is_number(text: str) -> bool:
+    return _NUMBER.match(text.strip().upper()) is not None
 
 
 def _numbered(beginning: str) -> Part:
@@ -102,12 +106,12 @@ def _numbered(beginning: str) -> Part:
 
 def looks_for_words(given: Mapping[str, str]) -> bool:
     """Whether the query looks for words in texts, for which there is no index."""
-    return "text" in given and not looks_for_number(given)
+    return "text" in given and not _is_number(given["text"])
 
 
 def looks_for_number(given: Mapping[str, str]) -> bool:
     """Whether the query's text is the beginning of a number."""
-    return "text" in given and _NUMBER.match(given["text"].strip().upper()) is not None
+    return "text" in given and _is_number(given["text"])
 
 
 _SIMPLE: Mapping[str, Callable[[str, Actor], Part]] = {

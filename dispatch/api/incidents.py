@@ -162,7 +162,7 @@ class Incidents(APIView):
             order = "number"
         page = _PAGES[order]
         size, mark = page.size(given), page.mark(given)
-        scope = not_secret(by) if is_mine and by.user_id is not None else scope_of_lists(by)
+        scope = not_secret(by) if is_mine else scope_of_lists(by)
         parts = [scope, *parts_of(given, by, now=now)]
         if mark is not None and order != "due":
             parts.append(_after(page, *mark))
