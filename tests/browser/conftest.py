@@ -81,11 +81,14 @@ def site(transactional_db) -> Iterator[Site]:
 
 @pytest.fixture
 def open_page(chromium, address) -> Iterator[Callable[..., Page]]:
-    """A fresh browser of one's own, at 1440 or at 390 pixels; an error in a script fails the test."""
+    """A fresh browser of one's own, at 1440 or at 390 pixels; an error in a script fails the test.
+
+    ``intercepted`` for a test that will answer requests itself.
+    """
     errors: list[str] = []
     contexts: list[BrowserContext] = []
 
-    def opened(*, width: int = 1440, **options: Any) -> Page:
+    def opened(*, width: int = 1440, intercepted: bool = False, **options: Any) -> Page:
         context = chromium.new_context(
             base_url=address,
             locale="zh-CN",
@@ -97,6 +100,9 @@ def open_page(chromium, address) -> Iterator[Callable[..., Page]]:
         context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
+        if intercepted:
+            # A page that lives already may send one more request past the first route that is laid on it.
+            page.route("**/asked-by-nobody/", lambda route: route.abort())
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda said: errors.append(said.text) if "Content Security" in said.text else None)
         return page

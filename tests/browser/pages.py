@@ -166,6 +166,8 @@ def _cut_off(page: Page) -> None:
 
 def _stale(page: Page) -> None:
     """A refresh fails: what stands is marked, and says of when it is."""
+    page.route("**/asked-by-nobody/", lambda route: route.abort())  # as ``intercepted`` of conftest
+    page.reload()
     page.route("**/dashboard/**", lambda route: route.abort())
     page.locator("[data-refresh]").click()
     expect(page.locator("[data-stale-note]")).to_be_visible()

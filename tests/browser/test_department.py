@@ -33,7 +33,7 @@ def said(page: Page, words: str):
 
 def test_ticket_is_signed_photographed_over_a_break_and_fed_back(city: World, signed_in, picture):
     other, number = city.carry("dispatched"), city.carry("dispatched")
-    page = signed_in("department_handler")
+    page = signed_in("department_handler", intercepted=True)
     row = page.locator(f'.gg-drow[data-number="{number}"]')
     row.get_by_role("button", name="签收").click()
     expect(row).to_contain_text("签收：已完成")

@@ -179,7 +179,7 @@ class TestKeyboard:
 
     def test_c_meant_for_a_case_that_was_left_claims_no_other(self, city: World, desk_of):
         first, second, third = city.report(), city.report(), city.report()
-        desk = desk_of("acceptor")
+        desk = desk_of("acceptor", intercepted=True)
         desk.shows(first)
         held: list[Route] = []
         desk.page.route(f"**/cases/{third}/", lambda route: held.append(route))
@@ -198,7 +198,7 @@ class TestKeyboard:
 
     def test_case_stays_in_the_panel_though_an_older_one_is_still_on_its_way(self, city: World, desk_of):
         first, second = city.report(), city.report()
-        desk = desk_of("acceptor")
+        desk = desk_of("acceptor", intercepted=True)
         desk.shows(first)
         held: list[Route] = []
         desk.page.route(f"**/cases/{first}/", lambda route: held.append(route))
@@ -360,7 +360,7 @@ class TestLosses:
 
     def test_failing_server_and_network_keep_what_was_typed(self, city: World, desk_of):
         city.report()
-        desk = desk_of("acceptor")
+        desk = desk_of("acceptor", intercepted=True)
         desk.press("n")
         note = desk.form("note").get_by_label("说明")
         note.fill("请核对门牌")
@@ -381,7 +381,7 @@ class TestLosses:
     )
     def test_panel_that_cannot_be_had_says_so(self, city: World, desk_of, status, words):
         first, second = city.report(), city.report()
-        desk = desk_of("acceptor")
+        desk = desk_of("acceptor", intercepted=True)
         desk.shows(first)
         desk.page.route(f"**/cases/{second}/", lambda route: route.fulfill(status=status, body="no"))
         desk.page.evaluate("sessionStorage.clear()")

@@ -140,7 +140,7 @@ class TestRenewal:
 
     def told(self, city: World, desk_of, route):
         number = city.report()
-        desk = desk_of("acceptor")
+        desk = desk_of("acceptor", intercepted=True)
         desk.shows(number)
         desk.panel.locator("#panel-title").focus()
         desk.panel.evaluate("(panel) => { panel.dataset.before = ''; }")

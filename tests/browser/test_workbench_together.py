@@ -176,7 +176,7 @@ class TestMany:
 
     def test_failed_try_is_tried_again_and_never_done(self, city: World, desk_of):
         number = city.report()
-        desk = desk_of("acceptor")
+        desk = desk_of("acceptor", intercepted=True)
         desk.shows(number)
         self.start(desk)
         desk.page.route("**/api/v1/bulk/", lambda route: route.abort())
