@@ -51,12 +51,13 @@ def write(grids: int, folder: Path) -> dict[str, tuple[Path, int]]:
 
 
 @contextmanager
-def _database(kind: str, folder: Path) -> Iterator[str]:
+def _database(kind: str, folder: Path) -> Iterator[tuple[str, str]]:
+    """Addresses of an empty database and of the Redis beside it."""
     if kind == "sqlite":
-        yield f"sqlite:///{folder / 'areas.sqlite3'}"
+        yield f"sqlite:///{folder / 'areas.sqlite3'}", ""
     else:
-        with services.postgres(folder, lasting=True) as address:
-            yield services.database(address, "areas")
+        with services.postgres(folder, lasting=True) as address, services.redis_server(folder) as redis:
+            yield services.database(address, "areas"), redis
 
 
 def main() -> None:
@@ -69,10 +70,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="gridgov-areas-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        with _database(given.database, folder) as url:
+        with _database(given.database, folder) as (url, redis):
             environment = {
                 **os.environ, **KEYS, "DJANGO_SETTINGS_MODULE": "gridgov.settings", "DATABASE_URL": url,
-                "REDIS_URL": "", "GRIDGOV_DATA_DIR": name,
+                "REDIS_URL": redis, "GRIDGOV_DATA_DIR": name,
             }  # fmt: skip
             os.environ |= {key: environment[key] for key in (*KEYS, "DATABASE_URL", "REDIS_URL", "GRIDGOV_DATA_DIR")}
             os.environ["DJANGO_SETTINGS_MODULE"] = "gridgov.settings"

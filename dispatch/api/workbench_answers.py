@@ -260,7 +260,7 @@ class ViewAnswer(s.Serializer):
     role = s.CharField()
     position = s.IntegerField()
     may_delete = s.BooleanField()
-    count = s.IntegerField()
+    count = s.IntegerField(help_text=_("最多计到9999，10000即更多"))
 
 
 class SavedAnswer(s.Serializer):

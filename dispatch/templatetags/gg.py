@@ -11,6 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from dispatch.views.words import Chip, full_stamp, stamp
+from gridgov.common.bounded import words as counted_words
 
 register = template.Library()
 
@@ -30,6 +31,12 @@ def _icon(name: str, label: str) -> SafeString:
             '<svg class="gg-icon{}" role="img" aria-label="{}"><use href="{}"></use></svg>', solid, label, href
         )
     return format_html('<svg class="gg-icon{}" aria-hidden="true"><use href="{}"></use></svg>', solid, href)
+
+
+@register.filter
+def bounded(count: int) -> str:
+    """A figure that is counted only so far: 9999+."""
+    return counted_words(count)
 
 
 @register.simple_tag

@@ -1,5 +1,6 @@
 """The queues: a desk's cases by least time left, and the requests that wait for a decision."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from dispatch.views.desk_table import DESKS, Desk
 from dispatch.views.shell import desks_of, page, show
 from dispatch.views.words import SOON, Chip, case_chip, due_chip
 from dispatch.visibility import cases_of
-from gridgov.common import clock
+from gridgov.common import bounded, clock
 from gridgov.common.errors import NotFound, NotPermitted
 from grids import permissions
 from grids.capabilities import Capability
@@ -108,6 +109,7 @@ def cases(request: HttpRequest, desk: Desk, *, only_touched: bool = False) -> di
     for pk, hold in claims.of_cases(row["id"] for row in rows).items():
         next(row for row in rows if row["id"] == pk)["claimed_by"] = hold.name
     has_filter = any(asked.get(name) for name in queue_query.PARAMETERS if name != "scope")
+    following = after and not asked.get("after") and not has_filter and counts["all"] <= bounded.MOST
     beyond, gone = _away(request.actor, found, touched - {row["number"] for row in rows})
     return {
         "now": now,
@@ -116,8 +118,8 @@ def cases(request: HttpRequest, desk: Desk, *, only_touched: bool = False) -> di
         "count": len(rows),
         "counts": counts,
         "after": after,
-        # how many follow is known without counting where nothing is filtered
-        "rest": counts["all"] - len(rows) if after and not asked.get("after") and not has_filter else None,
+        # how many follow is known without counting where nothing is filtered and not too many wait
+        "rest": counts["all"] - len(rows) if following else None,
         "query": _query(asked, drop=("after", "touched", "only")),
         "live_statuses": " ".join(wanted.statuses),
         "beyond": " ".join(beyond),
@@ -136,18 +138,31 @@ def cases(request: HttpRequest, desk: Desk, *, only_touched: bool = False) -> di
     }
 
 
-def counts_of(desk: Desk, actor: Actor, now: datetime) -> dict[str, int]:
-    """How many cases wait at the desk: all, past due, due soon, suspended. One statement."""
-    return _counted(desk, queue_query.in_scope(desk, actor, wide=False), now)
+def counts_of(desks: Sequence[Desk], actor: Actor, now: datetime) -> dict[str, tuple[int, int]]:
+    """How many cases wait at each desk, and how many of them are past due, as far as one counts. One statement."""
+    parts = {}
+    for desk in desks:
+        waiting = _waiting(desk, queue_query.in_scope(desk, actor, wide=False))
+        parts |= {f"{desk.key} all": waiting, f"{desk.key} over": waiting.filter(due_at__lt=now)}
+    found = bounded.count_up_to(parts)
+    return {desk.key: (found[f"{desk.key} all"], found[f"{desk.key} over"]) for desk in desks}
+
+
+def _waiting(desk: Desk, scoped: QuerySet[Incident]) -> QuerySet[Incident]:
+    return scoped.filter(status__in=list(desk.statuses), ended_at__isnull=True)
 
 
 def _counted(desk: Desk, scoped: QuerySet[Incident], now: datetime) -> dict[str, int]:
-    return scoped.filter(status__in=list(desk.statuses), ended_at__isnull=True).aggregate(
-        all=Count("pk"),
-        over=Count("pk", filter=Q(due_at__lt=now)),
-        soon=Count("pk", filter=Q(due_at__gte=now, due_at__lt=now + SOON)),
-        paused=Count("pk", filter=Q(status=Status.SUSPENDED)),
-    )
+    """All that wait, past due, due soon, suspended; as far as one counts. One statement."""
+    waiting = _waiting(desk, scoped)
+    parts = {
+        "all": waiting,
+        "over": waiting.filter(due_at__lt=now),
+        "soon": waiting.filter(due_at__gte=now, due_at__lt=now + SOON),
+    }
+    if Status.SUSPENDED in desk.statuses:
+        parts["paused"] = waiting.filter(status=Status.SUSPENDED)
+    return bounded.count_up_to(parts)
 
 
 def _filters_of(wanted: queue_query.Asked) -> dict[str, Any]:

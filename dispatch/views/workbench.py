@@ -180,7 +180,10 @@ def _tabs(actor: Actor, current: Desk, shown: dict[str, Any]) -> list[Tab]:
     """The queues of the person, the present one with the count that the page has already."""
     now = clock.now()
     tabs = []
-    for key in desks_of(actor):
+    keys = desks_of(actor)
+    counts = desks.counts_of([DESKS[key] for key in keys if key not in ("approve", current.key)], actor, now)
+    counts[current.key] = (shown["counts"]["all"], shown["counts"]["over"])
+    for key in keys:
         desk = DESKS[key]
         if key == "approve":
             waiting = desks.requests_waiting_for(actor).aggregate(
@@ -188,8 +191,7 @@ def _tabs(actor: Actor, current: Desk, shown: dict[str, Any]) -> list[Tab]:
             )
             tabs.append(Tab(key, str(desk.label), desk_url(key), waiting["all"], waiting["over"]))
             continue
-        counts = shown["counts"] if desk is current else desks.counts_of(desk, actor, now)
-        tabs.append(Tab(key, str(desk.label), reverse("pages:workbench", args=[key]), counts["all"], counts["over"]))
+        tabs.append(Tab(key, str(desk.label), reverse("pages:workbench", args=[key]), *counts[key]))
     if actor.may_somewhere(Capability.IMPOSE):
         waiting = rulings_waiting_for(actor).aggregate(all=Count("pk"), over=Count("pk", filter=Q(due_at__lt=now)))
         tabs.append(Tab("rulings", pgettext("many", "裁定"), reverse("pages:rulings"), waiting["all"], waiting["over"]))

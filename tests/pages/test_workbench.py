@@ -1,8 +1,11 @@
 """The workbench: the same queue beside map and case."""
 
+from datetime import timedelta
+
 import pytest
 
 from dispatch import claims
+from gridgov.common import bounded, clock
 from incidents.models import Incident
 
 pytestmark = pytest.mark.django_db
@@ -133,3 +136,15 @@ def test_row_of_a_case_in_hand_names_the_department(world, sign_in, statements):
     world.carry("handling")
     assert statements(client, "/work/supervise/") == one <= 7
     assert department in client.get("/queue/supervise/").text
+
+
+def test_figures_of_a_long_queue_end_at_the_limit(world, sign_in, monkeypatch):
+    monkeypatch.setattr(bounded, "MOST", 1)
+    world.report(at=clock.now() - timedelta(days=20))
+    for _more in range(2):
+        world.report()
+    answer = sign_in("acceptor").get("/work/accept/")
+    assert (answer.context["counts"]["all"], answer.context["counts"]["over"]) == (2, 1)
+    assert "<b>1+</b>" in answer.text
+    assert '<b class="gg-over">1</b>' in answer.text
+    assert '<b class="gg-over">1+</b>' in answer.text  # the tab, which is red and has them all
