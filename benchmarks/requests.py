@@ -23,7 +23,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +54,9 @@ TABLE = {
     "map_pan": Line(6, 60, 30, 2),
     "locate": Line(240, 1, 1, 1),
 }
+#: Without a peer: what it costs, for the sizing. Asked for by ``--only``; its picture is counted first, a minute.
+MORE = {"dashboard": Line(0, 0, 0, 12)}
+LINES = TABLE | MORE
 POINT_US, POINT_FAIL_US, POINT_BULK = 20.0, 50.0, 200_000
 
 
@@ -75,6 +78,9 @@ class Subjects:
         client = Client()
         client.force_login(people["acceptor-city"])
         self.cookie = f"sessionid={client.cookies['sessionid'].value}"
+        client = Client()
+        client.force_login(people["supervisor-city"])
+        self.watcher = f"sessionid={client.cookies['sessionid'].value}"
         self.points = list(Area.objects.filter(level=Level.GRID).values_list("label_lon", "label_lat"))
         self.box = Area.objects.values_list("min_lon", "min_lat", "max_lon", "max_lat").get(level=Level.CITY)
         book = catalogue()
@@ -95,10 +101,12 @@ class Subjects:
         """Requests of a kind without end, for so many clients."""
         maker: dict[str, Callable[[], bytes]] = {
             "create": self.create, "list": self.listing, "case": self.case, "map_city": self.map_city,
-            "map_pan": self.map_pan, "locate": self.locate,
+            "map_pan": self.map_pan, "locate": self.locate, "dashboard": self.dashboard,
         }  # fmt: skip
         if name == "status":
             return self._moves(clients)
+        if name == "dashboard":
+            self._count_dashboard()
         return lambda _client: (maker[name](), None)
 
     def create(self) -> bytes:
@@ -132,6 +140,20 @@ class Subjects:
         west, south = lon - 600 * degree, lat - 400 * degree
         box = (west, south, west + 1_200 * degree, south + 800 * degree)
         return self._page(f"/map/cases/?bbox={','.join(f'{side:.6f}' for side in box)}&zoom={zoom}")
+
+    def dashboard(self) -> bytes:
+        return load.request("GET", "/dashboard/", cookie=self.watcher)
+
+    def _count_dashboard(self) -> None:
+        """Its picture is there, as a worker would have made it."""
+        from django.test import Client  # noqa: PLC0415 - Django is set up by then
+
+        from reporting import renewal  # noqa: PLC0415 - Django is set up by then
+
+        client = Client(headers={"cookie": self.watcher, "host": "localhost"})
+        client.get("/dashboard/")
+        while renewal.run_slice():
+            pass
 
     def move(self, number: str, action: str, **more: Any) -> bytes:
         who = "acceptor-city" if action == "accept" else "duty_chief-city"
@@ -206,11 +228,11 @@ def measured(
             }
         )
     medians = {key: round(statistics.median(run[key] for run in done), 2) for key in done[0]}
-    line = TABLE[name]
+    line = LINES[name]
     return {
         "benchmark": "requests", "request": name, "clients": clients, **medians,
         "per_s_runs": [round(run["per_s"], 1) for run in done], "foreign_most": max(run["foreign"] for run in done),
-        "statuses": dict(statuses), "times_the_peer": round(medians["per_s"] / line.peer, 1),
+        "statuses": dict(statuses), "times_the_peer": round(medians["per_s"] / line.peer, 1) if line.peer else None,
         "aim_per_s": line.peer * line.aim, "fail_under_per_s": line.peer * line.least,
         "meets": _judged(medians["per_s"], line),
     }  # fmt: skip
@@ -275,7 +297,7 @@ class Direct:
         return answer.status_code, answer.content
 
 
-def statements(subjects: Subjects) -> dict[str, int]:
+def statements(subjects: Subjects, names: Iterable[str]) -> dict[str, int]:
     """How many statements each request takes, authentication included, in a process that has worked for a while.
 
     But for answers that are kept: each is made anew, as for the first who asks.
@@ -285,7 +307,7 @@ def statements(subjects: Subjects) -> dict[str, int]:
     from tests.statements import counted  # noqa: PLC0415 - Django is set up by then
 
     direct, found = Direct(), {}
-    for name in TABLE:
+    for name in names:
         following = subjects.of(name, 1)
         for _ in range(3):
             sent, then = following(0)
@@ -376,10 +398,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--clients", type=int, nargs="+", default=[2, 4])
-    parser.add_argument("--only", nargs="+", choices=list(TABLE))
+    parser.add_argument("--only", nargs="+", choices=list(LINES))
     parser.add_argument("--server", default="", help="gunicorn's arguments in place of those of the Dockerfile")
     parser.add_argument("--worker", action="store_true", help="with a worker and beat, which deliver meanwhile")
-    parser.add_argument("--profile", choices=list(TABLE))
+    parser.add_argument("--profile", choices=list(LINES))
     given = parser.parse_args()
     if max(given.clients) > 32 or given.seconds > 60 or given.runs > 50:
         parser.error("at most 32 clients, 60 seconds, 50 runs")
@@ -399,12 +421,13 @@ def _lines(given: argparse.Namespace, made: stack.Stack, subjects: Subjects) -> 
         "workers": 2, "worker": given.worker, "filled": made.filled,
     }  # fmt: skip
     print(json.dumps({"benchmark": "requests", "conditions": same}, ensure_ascii=False), flush=True)
-    counts = statements(subjects)
-    for name in given.only or TABLE:
+    names = given.only or list(TABLE)
+    counts = statements(subjects, names)
+    for name in names:
         for clients in given.clients:
             found = measured(made, subjects, name, clients=clients, runs=given.runs, seconds=given.seconds)
-            found |= {"statements": counts[name], "statements_at_most": TABLE[name].statements}
-            if counts[name] > TABLE[name].statements or set(found["statuses"]) - {200, 201}:
+            found |= {"statements": counts[name], "statements_at_most": LINES[name].statements}
+            if counts[name] > LINES[name].statements or set(found["statuses"]) - {200, 201}:
                 found["meets"] = "no"
             yield _said(found)
     if not given.only:

@@ -155,11 +155,11 @@ class AreaIndex:
     def subtree(self, area_id: int) -> Iterator[AreaRecord]:
         """The area and every valid area below it, parents first."""
         record = self.find(area_id)
-        if record is None:
-            return
-        yield record
-        for child in self._children.get(area_id, ()):
-            yield from self.subtree(child.id)
+        following = [record] if record is not None else []
+        while following:
+            record = following.pop()
+            yield record
+            following += reversed(self._children.get(record.id, ()))
 
     def counts_in(self, box: tuple[float, float, float, float]) -> dict[int, int]:
         """How many valid areas of each level have a box that meets ``box`` (west, south, east, north)."""
