@@ -8,6 +8,7 @@ import secrets
 
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -282,8 +283,8 @@ class Component(models.Model):
     short_code = models.CharField(_("短码"), max_length=12, unique=True, default=new_short_code, editable=False)
     qr_token = models.CharField(_("二维码标识"), max_length=32, unique=True, default=new_qr_token, editable=False)
     state = models.CharField(_("状态"), max_length=12, choices=State, default=State.INTACT)
-    lon = models.FloatField(_("经度"))
-    lat = models.FloatField(_("纬度"))
+    lon = models.FloatField(_("经度"), validators=[MinValueValidator(-180), MaxValueValidator(180)])
+    lat = models.FloatField(_("纬度"), validators=[MinValueValidator(-90), MaxValueValidator(90)])
     area = models.ForeignKey(Area, verbose_name=_("所在区域"), on_delete=models.PROTECT, related_name="components")
     address = models.CharField(_("地址"), max_length=200, blank=True)
     attributes = models.JSONField(_("其他属性"), default=dict, blank=True)

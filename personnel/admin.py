@@ -129,7 +129,7 @@ class HireForm(forms.ModelForm):
     login = forms.CharField(label=_("账号"), max_length=150)
     name = forms.CharField(label=_("姓名"), max_length=60)
     phone = forms.CharField(label=_("电话"), max_length=32, required=False)
-    password = forms.CharField(label=_("口令"), widget=forms.PasswordInput, required=False)
+    password = forms.CharField(label=_("密码"), widget=forms.PasswordInput, required=False)
     root = forms.ModelChoiceField(Area.objects.filter(parent=None).defer("boundary"), label=_("城市"), required=False)
 
     class Meta:
@@ -152,8 +152,8 @@ class WorkerForm(forms.ModelForm):
 class WorkerAdmin(_PeopleAdmin):
     about = _("账号背后的人。录用、调动、离职在此办理；能做什么只由任职决定。")
     capabilities = _POSTINGS
-    list_display = ["number", "user", "unit", "is_active"]
-    list_display_links = ["number", "user"]
+    list_display = ["number", "called", "login", "unit", "is_active"]
+    list_display_links = ["number", "called"]
     list_filter = ["is_active", ("department", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["number", "user__name", "user__username"]
     list_select_related = ["user"]
@@ -188,6 +188,14 @@ class WorkerAdmin(_PeopleAdmin):
     def unit(self, worker: Worker) -> str:
         return department_tree().full_name(worker.department_id) or "—"
 
+    @admin.display(description=_("姓名"), ordering="user__name")
+    def called(self, worker: Worker) -> str:
+        return str(worker.user)
+
+    @admin.display(description=_("账号"), ordering="user__username")
+    def login(self, worker: Worker) -> str:
+        return worker.user.get_username()
+
     def get_inlines(self, request: HttpRequest, obj: Worker | None) -> list[type[admin.TabularInline]]:
         return [PostingInline] if obj else []
 
@@ -197,11 +205,11 @@ class WorkerAdmin(_PeopleAdmin):
     def get_fields(self, request: HttpRequest, obj: Worker | None = None) -> list[str]:
         if obj is None:
             return ["login", "name", "phone", "number", "department", "root", "password"]
-        shown = ["user", "number", "is_active", "department"]
+        shown = ["called", "login", "number", "is_active", "department"]
         return [*shown, "left_on", "reason"] if self.has_change_permission(request, obj) else shown
 
     def get_readonly_fields(self, request: HttpRequest, obj: Worker | None = None) -> list[str]:
-        return ["user", "number", "is_active"] if obj else []
+        return ["called", "login", "number", "is_active"] if obj else []
 
     def save_by_service(self, request: HttpRequest, obj: Worker, data: dict[str, Any], change: bool) -> Model:
         if not change:

@@ -152,7 +152,7 @@ class Posting(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.worker_id} {self.get_role_display()}"
+        return f"{self.worker} {self.get_role_display()}"
 
     @property
     def reference(self) -> str:

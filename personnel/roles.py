@@ -34,6 +34,8 @@ DEPARTMENT_ROLES = frozenset({Role.DEPARTMENT_HANDLER, Role.DEPARTMENT_HEAD})
 AREA_ROLES = frozenset(Role) - DEPARTMENT_ROLES
 #: 三权分立: nobody holds two of these on one day, wherever (GB/T 22239-2019).
 ADMINISTRATORS = frozenset({Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDIT_ADMIN})
+#: Those who look after what the others do: they hold no other role.
+WATCHING = frozenset({Role.SECURITY_ADMIN, Role.AUDIT_ADMIN})
 
 #: What each role gives, by the column "who" of ``incidents.workflow.TRANSITIONS``. No role has a default: what is
 #: not here is denied. The dispatcher may not amend (a more generous standard would cover a late dispatch) and the

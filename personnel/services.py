@@ -23,7 +23,7 @@ from grids import permissions
 from grids.capabilities import Capability
 from grids.models import Area, Component
 from personnel.models import ComponentDuty, Department, Posting, Worker
-from personnel.roles import ADMINISTRATORS, AREA_ROLES, ROLE_CAPABILITIES, Role, area_capabilities
+from personnel.roles import ADMINISTRATORS, AREA_ROLES, ROLE_CAPABILITIES, WATCHING, Role, area_capabilities
 from personnel.rules import described, known_role, may, new_user, require, today
 from personnel.selectors import DEPARTMENTS
 
@@ -144,6 +144,8 @@ def hire(
 
     ``root`` names the city of somebody without a department (needed when ``by`` is a person).
     """
+    if by is not None and department is None and root is None:
+        raise FieldError("root", _("没有部门的人员须选择城市"))
     require(by, Capability.MANAGE_PEOPLE, _place_of(department, root))
     user, number = new_user(login=login, name=name, number=number, phone=phone, password=password)
     user.password_is_initial = by is not None  # type: ignore[attr-defined]  # its owner replaces it at first
@@ -215,8 +217,8 @@ def post(
 ) -> Posting:
     """The worker holds ``role`` in ``area`` (area roles) or ``department`` (department roles) on those days.
 
-    FieldError where the place does not fit the role, the days overlap a posting to the same, or a second
-    administrator role would be held.
+    FieldError where the place does not fit the role, the days overlap a posting to the same, a second
+    administrator role would be held, or any other beside 安全管理员 or 审计管理员.
     """
     role = known_role(role, area=area, department=department, starts_on=starts_on, ends_on=ends_on)
     needed = Capability.MANAGE_SECURITY if role in ADMINISTRATORS else Capability.MANAGE_PEOPLE
@@ -377,11 +379,12 @@ def _check_days(
         overlapping = overlapping.filter(starts_on__lte=ends_on)
     if overlapping.filter(role=role, area=area, department=department).exists():
         raise FieldError("starts_on", _("该人员在此期间已有相同任职"), code="overlap")
-    if role in ADMINISTRATORS:
-        other = overlapping.filter(role__in=ADMINISTRATORS - {role}).first()
-        if other is not None:
-            message = _("三权分立：已任“%s”，不能同时任“%s”") % (other.get_role_display(), role.label)
-            raise FieldError("role", message, code="separation")
+    # who watches over the others does nothing else; a small town's system administrator may sit at a desk
+    apart = ADMINISTRATORS if role in ADMINISTRATORS else WATCHING
+    others = overlapping.exclude(role=role) if role in WATCHING else overlapping.filter(role__in=apart - {role})
+    if (other := others.first()) is not None:
+        message = _("三权分立：已任“%s”，不能同时任“%s”") % (other.get_role_display(), role.label)
+        raise FieldError("role", message, code="separation")
 
 
 # --- components -----------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -77,9 +78,15 @@ def page(view: View) -> View:
             return redirect_to_login(request.get_full_path())
         request.actor = actor_signed_in(request.user)
         try:
-            return view(request, *args, **kwargs)
+            response = view(request, *args, **kwargs)
         except (NotFound, NotPermitted, Conflict) as refusal:
             return refused(request, refusal)
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            # somebody came back to where a form was sent to: a page of ours, with what the answer must have
+            told = show(request, "405.html", {}, status=response.status_code)
+            told["Allow"] = response["Allow"]
+            return told
+        return response
 
     return shown
 

@@ -64,6 +64,8 @@ def confirm(*, user: User, code: str, by: User, address: str | None = None) -> l
     with transaction.atomic():
         waiting = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=False)
         device = waiting.order_by("pk").first()
+        if device is not None and not device.verify_is_allowed()[0]:
+            raise FieldError("code", _("刚才的验证码不对。请等几秒，再输入应用上的六位数字。"))
         right = device is not None and device.verify_token(code.strip())
         if right:
             TOTPDevice.objects.filter(user=user).exclude(pk=device.pk).delete()

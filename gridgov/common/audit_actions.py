@@ -19,7 +19,7 @@ GROUPS: Mapping[str, tuple[Words, Mapping[str, Words]]] = {
             "sign_in.failed": _("登录失败"),
             "sign_in.locked": _("登录锁定"),
             "sign_out": _("退出登录"),
-            "lockout.release": _("解除锁定"),
+            "lockout.release": _("解锁账号"),
             "session.end": _("强制退出一处登录"),
             "session.end_all": _("强制退出全部登录"),
             "token.issue": _("发放接口令牌"),
@@ -27,7 +27,7 @@ GROUPS: Mapping[str, tuple[Words, Mapping[str, Words]]] = {
         },
     ),
     "accounts": (
-        _("账号与口令"),
+        _("账号与密码"),
         {
             "user.close": _("停用账号"),
             "user.reopen": _("启用账号"),

@@ -12,6 +12,8 @@ from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from gridgov.common import audit_actions, clock
+
 
 class User(AbstractUser):
     """An account: login, name, phone. Never deleted once it has acted (``is_active`` goes off instead)."""
@@ -200,7 +202,7 @@ class AuditEntry(WriteOnce):
         ]
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M} {self.action} {self.object_type} {self.object_id}".strip()
+        return f"{clock.local(self.at):%Y-%m-%d %H:%M} {audit_actions.name(self.action)}"
 
 
 class Heartbeat(models.Model):

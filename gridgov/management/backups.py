@@ -7,6 +7,7 @@ database names is in the tar. Keys and secrets are not in it.
 """
 
 import hashlib
+import hmac
 import json
 import os
 import shutil
@@ -83,7 +84,10 @@ def take(folder: Path) -> Backup:
         with tarfile.open(part / MEDIA, "w") as tar:
             _add_all(tar, Path(settings.MEDIA_ROOT))
         files = {path.name: {"sha256": _digest(path), "bytes": path.stat().st_size} for path in sorted(part.iterdir())}
-        manifest = {"form": 1, "at": now.isoformat(), "vendor": vendor, "counts": counts, "files": files}
+        manifest = {
+            "form": 1, "at": now.isoformat(), "vendor": vendor, "journal_key": _key_mark(), "counts": counts,
+            "files": files,
+        }  # fmt: skip
         (part / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
         part.rename(folder / name)
     except BaseException:
@@ -167,11 +171,20 @@ def read(folder: Path) -> Backup:
         raise BackupError(_("不是完整的备份：%(path)s（%(why)s）") % {"path": folder, "why": wrong}) from None
     if not known:
         raise BackupError(_("不认识这种备份：%(path)s") % {"path": folder})
+    # without the key that sealed it every entry of the journal would be called forged, after all had been restored
+    if manifest.get("journal_key", _key_mark()) != _key_mark():
+        told = _("JOURNAL_KEY 不是这份备份的，没有写入任何内容。")
+        raise BackupError(told + _("请换成备份时的密钥（环境变量，或数据目录中的文件 journal_key）再试。"))
     for name, said in files.items():
         path = folder / Path(name).name
         if not path.exists() or path.stat().st_size != said["bytes"] or _digest(path) != said["sha256"]:
             raise BackupError(_("备份中的文件已损坏或缺失：%(name)s") % {"name": name})
     return Backup(folder, manifest)
+
+
+def _key_mark() -> str:
+    """By it one knows the key of the journal again; it tells nothing of the key."""
+    return hmac.new(settings.JOURNAL_KEY.encode(), b"gridgov backup", "sha256").hexdigest()[:16]
 
 
 def _digest(path: Path) -> str:

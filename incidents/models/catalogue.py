@@ -183,7 +183,7 @@ class Limit(models.Model):
     order = models.PositiveSmallIntegerField(_("节点序"), default=1)
     milestone = models.CharField(_("节点"), max_length=30, blank=True)
     label = models.CharField(_("节点名称"), max_length=60, blank=True)
-    unit = models.CharField(_("单位"), max_length=20, choices=[(u.value, u.value) for u in Unit])
+    unit = models.CharField(_("单位"), max_length=20, choices=[(u.value, _(u.standard_name)) for u in Unit])
     minutes = models.PositiveIntegerField(_("分钟"), null=True, blank=True)
     count = models.PositiveIntegerField(_("天/月数"), null=True, blank=True)
     calendar = models.CharField(_("工作日历"), max_length=30, default="default")

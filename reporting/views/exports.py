@@ -160,8 +160,10 @@ def _span(asked: Mapping[str, str]) -> tuple[str, str, dict[str, Any]]:
             day = parse_date(asked.get(name, ""))
         except ValueError:
             day = None
-        if day is None or not 2000 <= day.year <= 2200:
+        if day is None:
             raise FieldError(name, _("请填写起止日期"))
+        if not 2000 <= day.year <= 2200:
+            raise FieldError(name, _("日期须在2000年至2200年之间"))
         days.append(day)
     first, last = days
     if last < first:

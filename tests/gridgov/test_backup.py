@@ -115,6 +115,20 @@ def test_loaded_database_comes_back_whole_into_an_empty_one(loaded, tmp_path, ta
     assert target.run("check", "--database", "default").returncode == 0
 
 
+def test_restore_with_another_key_of_the_journal_writes_nothing(loaded, tmp_path, target):
+    folder = backup(tmp_path)
+    right = target.environment["JOURNAL_KEY"]
+    target.environment["JOURNAL_KEY"] = "of another deployment, and as long as a key must be"
+    for command in ("restore", "verify_backup"):
+        refused = target.run(command, str(folder))
+        assert refused.returncode == 1
+        assert "JOURNAL_KEY" in refused.stderr
+        assert "没有写入" in refused.stderr
+    assert not Path(target.environment["MEDIA_ROOT"]).exists()
+    target.environment["JOURNAL_KEY"] = right
+    assert target.run("restore", str(folder)).returncode == 0  # nothing bars the next try
+
+
 def test_restore_refuses_a_database_that_is_not_empty(loaded, tmp_path, target):
     folder = backup(tmp_path)
     assert target.run("restore", str(folder)).returncode == 0

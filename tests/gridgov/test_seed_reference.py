@@ -126,7 +126,7 @@ def test_second_run_changes_nothing_and_says_that_the_accounts_exist(printed):
     before = counts()
     said = seed(password=PASSWORD)
     assert counts() == before
-    assert said.count("（已存在，口令未变）") == 14
+    assert said.count("（已存在，密码未变）") == 14
     assert PASSWORD not in said
     assert authenticate(HttpRequest(), username="acceptor", password=PASSWORD) is None
 

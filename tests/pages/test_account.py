@@ -7,8 +7,10 @@ from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from gridgov.accounts import second_factor
+from gridgov.accounts.models import PasswordRecord
 from gridgov.common.models import AuditEntry
 from tests.accounts.test_sign_in import code_of, with_factor
+from tests.worlds import PASSWORD
 
 pytestmark = pytest.mark.django_db
 
@@ -94,3 +96,37 @@ def test_wrong_present_passwords_count_as_wrong_ones_at_the_sign_in(world, sign_
     elsewhere = Client(REMOTE_ADDR="10.9.8.7")
     elsewhere.force_login(user)
     assert elsewhere.post("/account/password/", {"old": "Right-now-2026", **new}).status_code == 302
+
+
+def test_right_code_soon_after_a_wrong_one_is_asked_to_wait_and_not_called_wrong(world, sign_in):
+    client, user = sign_in("acceptor"), world.people["acceptor"]
+    client.get("/account/factor/")
+    assert "验证码不对。请核对" in client.post("/account/factor/", {"code": "000000"}).text
+    early = client.post("/account/factor/", {"code": code_of(TOTPDevice.objects.get(user=user))})
+    assert early.status_code == 400
+    assert "请等几秒" in early.text
+    assert not second_factor.is_set_up(user)
+
+
+def test_present_password_is_no_new_one_though_nothing_was_recorded(world, sign_in):
+    user = world.people["acceptor"]
+    PasswordRecord.objects.filter(user=user).delete()
+    answer = sign_in("acceptor").post("/account/password/", {"old": PASSWORD, "new": PASSWORD, "again": PASSWORD})
+    assert answer.status_code == 400
+    assert "用过的相同" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/account/password/", "/account/factor/remove/", "/exports/start/"])
+def test_address_of_a_form_that_is_opened_is_a_page_that_says_so(sign_in, path):
+    answer = sign_in("acceptor").get(path)
+    assert answer.status_code == 405
+    assert answer["Allow"] == "POST"
+    assert "只接收表单" in answer.text
+    assert "/logout/" in answer.text  # within the bar
+
+
+def test_language_of_a_page_that_a_form_came_to_is_changed_on_the_page_of_the_form(sign_in):
+    page = "http://testserver/account/"
+    answer = sign_in("acceptor").post("/account/password/", {"old": "no"}, headers={"referer": page})
+    assert answer.status_code == 400
+    assert f'name="next" value="{page}"' in answer.text

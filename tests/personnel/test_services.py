@@ -343,7 +343,24 @@ def test_nobody_holds_two_administrator_roles_at_once_wherever(world, newcomer, 
     services.post(starts_on=today() + 10 * DAY, **given)  # one after the other
 
 
-def test_administrator_may_hold_an_ordinary_role_beside(world):
+@pytest.mark.parametrize("administrator", ["audit_admin", "security_admin"])
+def test_who_watches_works_on_no_cases_and_who_does_watches_nobody(world, newcomer, administrator):
+    days = {"starts_on": today(), "ends_on": today() + DAY}
+    services.post(worker=newcomer, role=administrator, area=world.root, **days)
+    with pytest.raises(FieldError) as caught:
+        services.post(worker=newcomer, role="acceptor", area=world.areas["620901"], **days)
+    assert (caught.value.field, caught.value.code) == ("role", "separation")
+    with pytest.raises(FieldError, match="三权分立"):
+        services.post(worker=world.workers["acceptor"], role=administrator, area=world.root, **days)
+
+
+def test_person_without_department_is_hired_for_a_city(world):
+    with pytest.raises(FieldError) as caught:
+        services.hire(login="someone", name="某人", number="9001", by=world.people["system_admin"])
+    assert caught.value.field == "root"
+
+
+def test_system_administrator_may_hold_an_ordinary_role_beside(world):
     services.post(worker=world.workers["system_admin"], role="verifier", area=world.root, starts_on=today())
     assert may(world.people["system_admin"], Capability.VERIFY, world.root)
 

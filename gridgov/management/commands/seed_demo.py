@@ -47,7 +47,7 @@ class Command(BaseCommand):
             raise CommandError(str(error.message)) from error
         except KeyboardInterrupt:
             raise CommandError(_("已中断；已有的都在，再次运行即接着来"), returncode=130) from None
-        self.stdout.write(_("演示账号的口令（未改过的话）：%(password)s") % {"password": PASSWORD})
+        self.stdout.write(_("演示账号的密码（未改过的话）：%(password)s") % {"password": PASSWORD})
 
     def _seed(self, seed: int, end: datetime) -> None:
         days: set[date] = set()

@@ -43,14 +43,14 @@ class Command(BaseCommand):
 
     def _table(self, accounts: list[seeding.Account]) -> None:
         """Role, login, password, name, place; said in place of the password where it was left alone."""
-        kept = _("（已存在，口令未变）")
-        rows = [(_("角色"), _("账号"), _("口令"), _("姓名"), _("任职"))]
+        kept = _("（已存在，密码未变）")
+        rows = [(_("角色"), _("账号"), _("密码"), _("姓名"), _("任职"))]
         rows += [(str(a.role.label), a.login, a.password or kept, a.name, a.place) for a in accounts]
         widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
         for row in rows:
             self.stdout.write("  ".join(t + " " * (w - _width(t)) for t, w in zip(row, widths, strict=True)).rstrip())
         if any(account.password is None for account in accounts):
-            self.stdout.write(_("忘记口令时：manage.py seed_reference --reset-passwords"))
+            self.stdout.write(_("忘记密码时：manage.py seed_reference --reset-passwords"))
 
 
 def _width(text: str) -> int:
