@@ -42,6 +42,7 @@ class CalendarVersionForm(forms.ModelForm):
     class Meta:
         model = CalendarVersion
         fields = ["calendar", "weekly", "seasons", "nominal_day_minutes", "covers_from", "covers_to", "source"]
+        labels = {"calendar": _("工作日历")}
 
     def clean_days(self) -> dict[date, dict[str, Any]]:
         days: dict[date, dict[str, Any]] = {}

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from gridgov.common.business_time import Unit
+from gridgov.common.business_time import Allowance, Unit
 from grids.models import Level
 
 
@@ -231,4 +231,5 @@ class Limit(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.clock} {self.minutes or self.count} {self.unit}"
+        allowed = Allowance(Unit(self.unit), minutes=self.minutes or 0, count=self.count or 0)
+        return f"{self.get_clock_display()} {allowed.describe()}"

@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from dispatch import reporters, routing, saved_views
-from gridgov.common import address, audit, audit_actions, audit_words
+from gridgov.common import address, audit, audit_actions, audit_words, clock
 from gridgov.common.models import AuditEntry
 from grids import services as grid_services
 from grids.models import Component
@@ -240,3 +240,15 @@ def test_shared_views_stand_in_the_trail_and_ones_own_do_not(world):
     assert list(trail.values_list("action", flat=True)) == ["saved_view.save"] * 2 + ["saved_view.delete"]
     assert trail[1].detail == {"changes": {"name": ["共享", "新名"]}}
     assert {entry.actor for entry in trail} == {world.people["system_admin"]}
+
+
+def test_days_that_run_backwards_are_named(sign_in):
+    auditor = sign_in("audit_admin")
+    assert "结束日期早于开始日期" in auditor.get("/audit/?since=2026-11-20&until=2026-11-01").text
+    assert "结束日期早于开始日期" not in auditor.get("/audit/?since=2026-11-01&until=2026-11-01").text
+
+
+def test_entry_is_called_by_its_local_time_and_its_action_in_words(world):
+    audit.record(action="lockout.release", actor=None)
+    entry = AuditEntry.objects.order_by("-id").first()
+    assert str(entry) == f"{clock.local(entry.at):%Y-%m-%d %H:%M} 解锁账号"
