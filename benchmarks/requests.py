@@ -234,7 +234,7 @@ def measured(
         "per_s_runs": [round(run["per_s"], 1) for run in done], "foreign_most": max(run["foreign"] for run in done),
         "statuses": dict(statuses), "times_the_peer": round(medians["per_s"] / line.peer, 1) if line.peer else None,
         "aim_per_s": line.peer * line.aim, "fail_under_per_s": line.peer * line.least,
-        "meets": _judged(medians["per_s"], line),
+        "meets": _judged(medians["per_s"], line) if line.peer else None,
     }  # fmt: skip
 
 

@@ -144,7 +144,7 @@ def hire(
 
     ``root`` names the city of somebody without a department (needed when ``by`` is a person).
     """
-    if by is not None and department is None and root is None:
+    if by is not None and not by.is_superuser and department is None and root is None:
         raise FieldError("root", _("没有部门的人员须选择城市"))
     require(by, Capability.MANAGE_PEOPLE, _place_of(department, root))
     user, number = new_user(login=login, name=name, number=number, phone=phone, password=password)

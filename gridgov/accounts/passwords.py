@@ -60,8 +60,8 @@ class NotUsedBefore:
             return
         rows = PasswordRecord.objects.filter(user=user.pk).order_by("-id")
         used = list(rows.values_list("password", flat=True)[: settings.PASSWORD_HISTORY])
-        if user.has_usable_password():
-            used.append(user.password)  # one that was there before there were records, too
+        if user.has_usable_password() and user.password not in used:
+            used.append(user.password)  # it was there before there were records
         if any(check_password(password, old) for old in used):
             raise ValidationError(self.get_help_text(), code="password_used")
 
